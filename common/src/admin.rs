@@ -1,0 +1,71 @@
+//! The HTTP server for machines and operators: `/metrics`, `/-/ready`, `/-/healthy` and a landing page.
+
+use std::{net::SocketAddr, sync::Arc};
+
+use anyhow::Context as _;
+use axum::{
+    Router,
+    extract::State,
+    http::{HeaderMap, StatusCode, header},
+    response::{Html, IntoResponse, Response},
+    routing::get,
+};
+use tokio::net::TcpListener;
+
+use crate::{health::Health, metrics::{Metrics, OPEN_METRICS_CONTENT_TYPE}};
+
+#[derive(Clone)]
+struct Served {
+    metrics: Arc<Metrics>,
+    health: Health,
+}
+
+/// Starts serving on `address` (`:2112` means every interface); returns where it listens. It serves until the process ends.
+///
+/// # Errors
+/// When the address is not one or is taken.
+pub async fn serve(address: &str, metrics: Arc<Metrics>, health: Health) -> anyhow::Result<SocketAddr> {
+    let full = if address.starts_with(':') { format!("0.0.0.0{address}") } else { address.to_owned() };
+    let listener = TcpListener::bind(&full).await.with_context(|| format!("--metrics-address: cannot listen on {address}"))?;
+    let bound = listener.local_addr()?;
+    tracing::info!(address = %bound, "listening");
+    let app = Router::new()
+        .route("/metrics", get(metrics_page))
+        .route("/-/ready", get(ready))
+        .route("/-/healthy", get(healthy))
+        .fallback(get(landing_page))
+        .with_state(Served { metrics, health });
+    tokio::spawn(async move {
+        if let Err(error) = axum::serve(listener, app).await {
+            tracing::error!(%error, "admin server ended");
+        }
+    });
+    Ok(bound)
+}
+
+async fn metrics_page(State(served): State<Served>, headers: HeaderMap) -> Response {
+    let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    if accept.contains("application/openmetrics-text") {
+        return ([(header::CONTENT_TYPE, OPEN_METRICS_CONTENT_TYPE)], served.metrics.open_metrics()).into_response();
+    }
+    match served.metrics.text() {
+        Ok(text) => ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response(),
+        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, format!("metrics cannot be printed: {error}\n")).into_response(),
+    }
+}
+
+async fn ready(State(served): State<Served>) -> Response {
+    answer(&served.health.unready())
+}
+
+async fn healthy(State(served): State<Served>) -> Response {
+    answer(&served.health.stalled())
+}
+
+fn answer(problems: &[String]) -> Response {
+    if problems.is_empty() { "OK".into_response() } else { (StatusCode::SERVICE_UNAVAILABLE, problems.join("\n") + "\n").into_response() }
+}
+
+async fn landing_page() -> Html<&'static str> {
+    Html("<html><head><title>Herald</title></head><body><h1>Herald</h1><p><a href=\"/metrics\">Metrics</a>, <a href=\"/-/ready\">ready</a>, <a href=\"/-/healthy\">healthy</a></p></body></html>\n")
+}

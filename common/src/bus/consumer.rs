@@ -1,0 +1,178 @@
+//! Pulling from a shared durable consumer.
+//!
+//! In goes a [`ConsumerSpec`]; out come [`Delivery`]s. Any number of replicas may share a consumer. Two pull requests overlap, so that the server always
+//! has one to fill; at most `prefetch` messages are here at a time. A consumer that was deleted is made again, a lost connection is waited for:
+//! [`Consumer::next`] fails for no reason and ends for one, [`Consumer::stop`].
+
+use std::{collections::VecDeque, time::Duration};
+
+use async_nats::jetstream::{
+    self,
+    consumer::{self, AckPolicy, DeliverPolicy, PullConsumer, pull},
+};
+use futures_util::{FutureExt as _, StreamExt as _};
+use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
+
+use super::{Bus, Delivery, Stream, connect::Pauses};
+
+/// How long one pull request stays open; bounds how long [`Consumer::stop`] takes.
+const PULL_EXPIRES: Duration = Duration::from_secs(2);
+/// Pull requests open at a time.
+const PULLS: usize = 2;
+/// Messages between the reading task and the stage; the others wait in the pull requests' own buffers.
+const HANDOVER: usize = 64;
+
+/// What to consume and how.
+#[derive(Clone, Debug)]
+pub struct ConsumerSpec {
+    /// The stream.
+    pub stream: Stream,
+    /// The durable name shared by all replicas.
+    pub durable: String,
+    /// The subjects wanted; empty for all of the stream.
+    pub filters: Vec<String>,
+    /// Messages that may be here at a time.
+    pub prefetch: usize,
+    /// Messages handed out and not yet acknowledged, over all replicas.
+    pub max_ack_pending: i64,
+}
+
+/// The reading end of a durable pull consumer.
+pub struct Consumer {
+    deliveries: mpsc::Receiver<Delivery>,
+    stop: CancellationToken,
+}
+
+impl Bus {
+    /// Starts reading; the stream and the durable are created when they are not there.
+    #[must_use]
+    pub fn consume(&self, spec: ConsumerSpec) -> Consumer {
+        let (sender, deliveries) = mpsc::channel(HANDOVER);
+        let stop = CancellationToken::new();
+        let mut connects = self.inner.connects.clone();
+        connects.mark_unchanged();
+        let puller = Puller { bus: self.clone(), spec, consumer: None, pulls: VecDeque::new(), connects, stop: stop.clone(), pauses: Pauses::default() };
+        tokio::spawn(puller.run(sender));
+        Consumer { deliveries, stop }
+    }
+}
+
+impl Consumer {
+    /// Waits for the next message; `None` once [`Self::stop`] was called and everything asked for has come. Cancelling it loses nothing.
+    pub async fn next(&mut self) -> Option<Delivery> {
+        self.deliveries.recv().await
+    }
+
+    /// Asks for no more messages; [`Self::next`] still returns those already asked for, to be finished or handed back.
+    pub fn stop(&self) {
+        self.stop.cancel();
+    }
+}
+
+impl Drop for Consumer {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+/// The task behind a [`Consumer`].
+struct Puller {
+    bus: Bus,
+    spec: ConsumerSpec,
+    consumer: Option<PullConsumer>,
+    pulls: VecDeque<pull::Batch>,
+    connects: watch::Receiver<u64>,
+    stop: CancellationToken,
+    pauses: Pauses,
+}
+
+impl Puller {
+    async fn run(mut self, sender: mpsc::Sender<Delivery>) {
+        loop {
+            while !self.stop.is_cancelled() && self.pulls.len() < PULLS {
+                if let Err(error) = self.pull().await {
+                    tracing::warn!(%error, consumer = self.spec.durable, "cannot read from the stream, trying again");
+                    self.forget().await;
+                }
+            }
+            let Some(pull) = self.pulls.front_mut() else { return };
+            let message = tokio::select! {
+                biased;
+                message = pull.next() => message,
+                Ok(()) = self.connects.changed() => {
+                    // The requests died with the old connection; what has already arrived is still good.
+                    for mut pull in std::mem::take(&mut self.pulls) {
+                        while let Some(Some(Ok(message))) = pull.next().now_or_never() {
+                            hand_over(message, &sender).await;
+                        }
+                    }
+                    continue;
+                }
+            };
+            match message {
+                Some(Ok(message)) => {
+                    self.pauses = Pauses::default();
+                    hand_over(message, &sender).await;
+                }
+                Some(Err(error)) => {
+                    tracing::debug!(%error, consumer = self.spec.durable, "pull request ended");
+                    self.forget().await;
+                }
+                None => drop(self.pulls.pop_front()),
+            }
+        }
+    }
+
+    /// Opens one more pull request.
+    async fn pull(&mut self) -> anyhow::Result<()> {
+        let consumer = match &self.consumer {
+            Some(consumer) => consumer,
+            None => self.consumer.insert(self.create().await?),
+        };
+        let size = (self.spec.prefetch / PULLS).max(1);
+        self.pulls.push_back(consumer.batch().max_messages(size).expires(PULL_EXPIRES).messages().await?);
+        Ok(())
+    }
+
+    /// Starts over with the consumer after a pause: it may have been deleted.
+    async fn forget(&mut self) {
+        self.pulls.clear();
+        self.consumer = None;
+        let pause = self.pauses.next();
+        tokio::select! {
+            () = self.stop.cancelled() => {}
+            () = tokio::time::sleep(pause) => {}
+        }
+    }
+
+    async fn create(&self) -> anyhow::Result<PullConsumer> {
+        let ConsumerSpec { stream, durable, filters, max_ack_pending, .. } = &self.spec;
+        self.bus.ensure_stream(stream).await?;
+        let wanted = pull::Config {
+            durable_name: Some(durable.clone()),
+            deliver_policy: DeliverPolicy::All,
+            ack_policy: AckPolicy::Explicit,
+            ack_wait: self.bus.settings().ack_wait(),
+            max_deliver: -1,
+            filter_subjects: filters.clone(),
+            max_ack_pending: *max_ack_pending,
+            ..pull::Config::default()
+        };
+        let name = self.bus.stream_name(stream);
+        let consumer: consumer::Consumer<pull::Config> = self.bus.jetstream().create_consumer_on_stream(wanted.clone(), name).await?;
+        let echoed = &consumer.cached_info().config;
+        anyhow::ensure!(
+            echoed.filter_subjects == wanted.filter_subjects || (wanted.filter_subjects.len() == 1 && echoed.filter_subject == wanted.filter_subjects[0]),
+            "nats-server did not take the consumer's filter subjects, it is too old"
+        );
+        Ok(consumer)
+    }
+}
+
+/// A closed channel means the stage is gone; its messages are handed out again after AckWait.
+async fn hand_over(message: jetstream::Message, sender: &mpsc::Sender<Delivery>) {
+    if let Some(delivery) = Delivery::from_message(message) {
+        let _ = sender.send(delivery).await;
+    }
+}

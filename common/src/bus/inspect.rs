@@ -1,0 +1,242 @@
+//! Reading without consuming: states of streams and consumers, and messages of a stream in order, for `herald status`, `tail`, `replay` and start-up checks.
+
+use std::time::Duration;
+
+use anyhow::Context as _;
+use async_nats::jetstream::{
+    self,
+    consumer::{DeliverPolicy, ReplayPolicy, pull},
+};
+use futures_util::{StreamExt as _, TryStreamExt as _};
+use jiff::Timestamp;
+
+use super::{Bus, Headers, Stream};
+
+/// A consumer's progress.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ConsumerState {
+    /// Messages not handed out yet.
+    pub pending: u64,
+    /// Messages handed out and not acknowledged.
+    pub ack_pending: u64,
+    /// The highest stream sequence handed out.
+    pub delivered: u64,
+    /// The highest stream sequence below which everything is acknowledged.
+    pub ack_floor: u64,
+    /// The first sequence its stream still holds.
+    pub first_sequence: u64,
+}
+
+/// A stream and its consumers, as `herald status` shows them.
+#[derive(Clone, Debug)]
+pub struct StreamState {
+    /// Its name.
+    pub name: String,
+    /// Its subjects.
+    pub subjects: Vec<String>,
+    /// Messages held.
+    pub messages: u64,
+    /// Bytes held.
+    pub bytes: u64,
+    /// Most bytes it may hold, -1 for no limit.
+    pub max_bytes: i64,
+    /// First sequence held.
+    pub first_sequence: u64,
+    /// Last sequence.
+    pub last_sequence: u64,
+    /// When the oldest message was taken; `None` when it holds none.
+    pub oldest: Option<Timestamp>,
+    /// Copies.
+    pub replicas: usize,
+    /// Its durable consumers with their states.
+    pub consumers: Vec<(String, ConsumerState)>,
+}
+
+/// A message read without consuming it.
+#[derive(Clone, Debug)]
+pub struct Stored {
+    /// Its subject.
+    pub subject: String,
+    /// Its headers.
+    pub headers: Headers,
+    /// Its payload.
+    pub payload: bytes::Bytes,
+    /// Its sequence.
+    pub sequence: u64,
+    /// When the stream took it.
+    pub published: Timestamp,
+    /// Messages that match and come after it at the time it was read; 0 for the last.
+    pub remaining: u64,
+}
+
+/// Where reading starts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum From {
+    /// With the oldest message held.
+    Beginning,
+    /// With what is published from now on.
+    Now,
+    /// With the first message taken at or after a time.
+    Time(Timestamp),
+    /// With a sequence.
+    Sequence(u64),
+}
+
+/// Messages of a stream in order.
+pub struct Reader {
+    messages: futures_util::stream::BoxStream<'static, anyhow::Result<jetstream::Message>>,
+}
+
+impl Reader {
+    /// Waits for the next message.
+    ///
+    /// # Errors
+    /// When the connection or the stream is gone for good.
+    pub async fn next(&mut self) -> anyhow::Result<Option<Stored>> {
+        while let Some(message) = self.messages.next().await {
+            let message = message?;
+            let Ok(info) = message.info() else { continue };
+            let (sequence, remaining) = (info.stream_sequence, info.pending);
+            let published = timestamp(info.published);
+            let message = message.message;
+            return Ok(Some(Stored {
+                subject: message.subject.to_string(),
+                headers: message.headers.map(Headers::from).unwrap_or_default(),
+                payload: message.payload,
+                sequence,
+                published,
+                remaining,
+            }));
+        }
+        Ok(None)
+    }
+}
+
+impl Bus {
+    /// Reads a consumer's state.
+    ///
+    /// # Errors
+    /// When the server does not answer, or the stream or consumer is not there.
+    pub async fn consumer_state(&self, stream: &Stream, durable: &str) -> anyhow::Result<ConsumerState> {
+        let stream = self.jetstream().get_stream(self.stream_name(stream)).await?;
+        let info = stream.consumer_info(durable).await?;
+        Ok(consumer_state(&info, stream.cached_info().state.first_sequence))
+    }
+
+    /// Reads the state of every stream below the prefix with its durable consumers, by name.
+    ///
+    /// # Errors
+    /// When the server does not answer.
+    pub async fn stream_states(&self) -> anyhow::Result<Vec<StreamState>> {
+        let own = self.subjects().name("");
+        let mut states = Vec::new();
+        let mut streams = self.jetstream().streams();
+        while let Some(info) = streams.try_next().await.context("cannot list the streams")? {
+            if !info.config.name.starts_with(&own) {
+                continue;
+            }
+            let stream = self.jetstream().get_stream(&info.config.name).await?;
+            let mut consumers: Vec<_> = stream
+                .consumers()
+                .map_ok(|consumer| (consumer.config.durable_name.clone(), consumer_state(&consumer, info.state.first_sequence)))
+                .try_filter_map(|(durable, state)| std::future::ready(Ok(durable.map(|durable| (durable, state)))))
+                .try_collect()
+                .await
+                .with_context(|| format!("cannot list the consumers of {}", info.config.name))?;
+            consumers.sort_by(|a, b| a.0.cmp(&b.0));
+            states.push(StreamState {
+                name: info.config.name.clone(),
+                subjects: info.config.subjects.clone(),
+                messages: info.state.messages,
+                bytes: info.state.bytes,
+                max_bytes: info.config.max_bytes,
+                first_sequence: info.state.first_sequence,
+                last_sequence: info.state.last_sequence,
+                oldest: (info.state.messages > 0).then(|| timestamp(info.state.first_timestamp)),
+                replicas: info.config.num_replicas,
+                consumers,
+            });
+        }
+        states.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(states)
+    }
+
+    /// Reads a stream's messages in order without consuming them; goes on with what is published later.
+    ///
+    /// # Errors
+    /// When the stream cannot be had.
+    pub async fn read(&self, stream: &Stream, filters: Vec<String>, from: From) -> anyhow::Result<Reader> {
+        self.ensure_stream(stream).await?;
+        let deliver_policy = match from {
+            From::Beginning => DeliverPolicy::All,
+            From::Now => DeliverPolicy::New,
+            From::Sequence(start_sequence) => DeliverPolicy::ByStartSequence { start_sequence },
+            From::Time(time) => DeliverPolicy::ByStartTime { start_time: async_nats::datetime::from_nanos(time.as_nanosecond()).map_err(|error| anyhow::anyhow!("{error}"))? },
+        };
+        let config = pull::OrderedConfig { deliver_policy, filter_subjects: filters, replay_policy: ReplayPolicy::Instant, ..pull::OrderedConfig::default() };
+        let handle = self.jetstream().get_stream(self.stream_name(stream)).await?;
+        let consumer = handle.create_consumer(config).await?;
+        let messages = consumer.messages().await?.map_err(anyhow::Error::from).boxed();
+        Ok(Reader { messages })
+    }
+
+    /// Reads what a stream holds from `from` on, and ends with the last message there now.
+    ///
+    /// # Errors
+    /// When the stream cannot be had, or nothing arrives for ten seconds.
+    pub async fn read_back(&self, stream: &Stream, filters: Vec<String>, from: From, mut each: impl FnMut(Stored)) -> anyhow::Result<u64> {
+        self.ensure_stream(stream).await?;
+        let name = self.stream_name(stream);
+        let last = self.jetstream().get_stream(&name).await?.cached_info().state.last_sequence;
+        let started_after_end = matches!(from, From::Sequence(sequence) if sequence > last);
+        if last == 0 || started_after_end || !self.holds(&name, &filters, from).await? {
+            return Ok(0);
+        }
+        let mut reader = self.read(stream, filters, from).await?;
+        let mut count = 0;
+        loop {
+            let stored = tokio::time::timeout(Duration::from_secs(10), reader.next()).await.with_context(|| format!("reading {name} stalled"))??;
+            let Some(stored) = stored else { break };
+            let finished = stored.remaining == 0 || stored.sequence >= last;
+            each(stored);
+            count += 1;
+            if finished {
+                break;
+            }
+        }
+        Ok(count)
+    }
+
+    /// Tells whether a stream holds any message of these subjects from `from` on.
+    async fn holds(&self, name: &str, filters: &[String], from: From) -> anyhow::Result<bool> {
+        let deliver_policy = match from {
+            From::Beginning => DeliverPolicy::All,
+            From::Now => return Ok(false),
+            From::Sequence(start_sequence) => DeliverPolicy::ByStartSequence { start_sequence },
+            From::Time(time) => DeliverPolicy::ByStartTime { start_time: async_nats::datetime::from_nanos(time.as_nanosecond()).map_err(|error| anyhow::anyhow!("{error}"))? },
+        };
+        let config = pull::Config {
+            deliver_policy,
+            filter_subjects: filters.to_vec(),
+            ack_policy: jetstream::consumer::AckPolicy::None,
+            inactive_threshold: Duration::from_secs(5),
+            ..pull::Config::default()
+        };
+        let consumer = self.jetstream().create_consumer_on_stream(config, name).await?;
+        Ok(consumer.cached_info().num_pending > 0)
+    }
+}
+
+fn consumer_state(info: &jetstream::consumer::Info, first_sequence: u64) -> ConsumerState {
+    ConsumerState {
+        pending: info.num_pending,
+        ack_pending: info.num_ack_pending as u64,
+        delivered: info.delivered.stream_sequence,
+        ack_floor: info.ack_floor.stream_sequence,
+        first_sequence,
+    }
+}
+
+fn timestamp(time: async_nats::datetime::DateTime) -> Timestamp {
+    Timestamp::from_nanosecond(time.unix_timestamp_nanos()).unwrap_or(Timestamp::UNIX_EPOCH)
+}

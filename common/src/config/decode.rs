@@ -1,0 +1,333 @@
+//! Turning a [`Node`] into a type, with serde.
+//!
+//! Errors carry the place and path of the value they are about and say what was found and what was expected. Keys the type does not know become warnings
+//! with the nearest key it knows. A `null` leaves a struct's field at its default, as Go's decoder does. Numbers and booleans are accepted for strings
+//! and, in quotes, strings for numbers and booleans.
+
+use std::{cell::RefCell, fmt};
+
+use serde::{
+    Deserialize,
+    de::{self, IntoDeserializer, Visitor},
+};
+
+use super::{
+    Located, Node, NodeKind as Kind, Problem, Secret,
+    document::Key,
+    problem::nearest,
+};
+
+impl Node {
+    /// Decodes this node; returns the value and the keys that `T` does not know.
+    ///
+    /// # Errors
+    /// The first value that does not fit.
+    pub fn decode<T: for<'de> Deserialize<'de>>(&self) -> Result<(T, Vec<Problem>), Problem> {
+        decode(self)
+    }
+}
+
+pub(super) fn decode<T: for<'de> Deserialize<'de>>(node: &Node) -> Result<(T, Vec<Problem>), Problem> {
+    let unknown = RefCell::new(Vec::new());
+    let value = T::deserialize(Decoder { node, unknown: &unknown, secret: false }).map_err(|error| error.at(node, false))?;
+    Ok((value, unknown.into_inner()))
+}
+
+/// A value that does not fit; gets its place from the innermost node it passes on its way up.
+#[derive(Debug)]
+struct Error {
+    message: String,
+    place: Option<Problem>,
+}
+
+impl Error {
+    fn at(self, node: &Node, secret: bool) -> Problem {
+        let Self { message, place } = self;
+        place.unwrap_or_else(|| {
+            let found = if secret { "a secret".to_owned() } else { node.found() };
+            node.problem(message.replace(FOUND, &found))
+        })
+    }
+
+    fn located(self, node: &Node, secret: bool) -> Self {
+        Self { message: String::new(), place: Some(self.at(node, secret)) }
+    }
+}
+
+/// Stands in a message for what was found, which only the node can say.
+const FOUND: &str = "$found";
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.place {
+            Some(problem) => problem.fmt(f),
+            None => f.write_str(&self.message),
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl de::Error for Error {
+    fn custom<T: fmt::Display>(message: T) -> Self {
+        Self { message: message.to_string(), place: None }
+    }
+
+    fn invalid_type(_: de::Unexpected<'_>, expected: &dyn de::Expected) -> Self {
+        let expected = match expected.to_string().as_str() {
+            "u8" | "u16" | "u32" | "u64" | "usize" => "a whole number, 0 or above".to_owned(),
+            "i8" | "i16" | "i32" | "i64" | "isize" => "a whole number".to_owned(),
+            "f32" | "f64" => "a number".to_owned(),
+            "a boolean" => "true or false".to_owned(),
+            other => other.to_owned(),
+        };
+        Self::custom(format!("found {FOUND}, expected {expected}"))
+    }
+
+    fn invalid_value(unexpected: de::Unexpected<'_>, expected: &dyn de::Expected) -> Self {
+        Self::invalid_type(unexpected, expected)
+    }
+
+    fn unknown_variant(variant: &str, expected: &'static [&'static str]) -> Self {
+        let meant = nearest(variant, expected.iter().copied()).map(|name| format!(", {name} is probably meant")).unwrap_or_default();
+        Self::custom(format!("found {FOUND}, expected one of {}{meant}", expected.join(", ")))
+    }
+
+    fn missing_field(field: &'static str) -> Self {
+        Self::custom(format!("{field} is missing"))
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Decoder<'a> {
+    node: &'a Node,
+    unknown: &'a RefCell<Vec<Problem>>,
+    secret: bool,
+}
+
+impl<'a> Decoder<'a> {
+    fn of(self, node: &'a Node) -> Self {
+        Self { node, ..self }
+    }
+
+    /// Runs a visit and gives its error this node's place.
+    fn place<T>(self, result: Result<T, Error>) -> Result<T, Error> {
+        result.map_err(|error| error.located(self.node, self.secret))
+    }
+
+    /// Fills a field or element; an error raised after this node was read still is about this node.
+    fn fill<'de, T: de::DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, Error> {
+        self.place(seed.deserialize(self))
+    }
+
+    fn wrong<T>(self, expected: &dyn de::Expected) -> Result<T, Error> {
+        self.place(Err(de::Error::invalid_type(de::Unexpected::Unit, expected)))
+    }
+
+    fn scalar(self) -> Option<&'a str> {
+        match &self.node.kind {
+            Kind::Scalar { text, .. } => Some(text),
+            _ => None,
+        }
+    }
+
+    fn entries<'v, V: Visitor<'v>>(self, visitor: V, fields: Option<&'static [&'static str]>) -> Result<V::Value, Error> {
+        let entries: &[(Key, Node)] = match &self.node.kind {
+            Kind::Map(entries) => entries,
+            Kind::Null => &[],
+            _ => return self.wrong(&visitor),
+        };
+        let access = Entries { decoder: self, entries: entries.iter(), value: None, fields };
+        self.place(visitor.visit_map(access))
+    }
+}
+
+macro_rules! deserialize_number {
+    ($($method:ident => $visit:ident: $type:ty),* $(,)?) => {$(
+        fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+            match self.scalar().and_then(|text| text.trim().parse::<$type>().ok()) {
+                Some(number) => self.place(visitor.$visit(number)),
+                None => self.wrong(&visitor),
+            }
+        }
+    )*};
+}
+
+impl<'de> de::Deserializer<'de> for Decoder<'_> {
+    type Error = Error;
+
+    deserialize_number! {
+        deserialize_i8 => visit_i64: i64, deserialize_i16 => visit_i64: i64, deserialize_i32 => visit_i64: i64, deserialize_i64 => visit_i64: i64,
+        deserialize_u8 => visit_u64: u64, deserialize_u16 => visit_u64: u64, deserialize_u32 => visit_u64: u64, deserialize_u64 => visit_u64: u64,
+        deserialize_f32 => visit_f64: f64, deserialize_f64 => visit_f64: f64,
+    }
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        match &self.node.kind {
+            Kind::Null => self.place(visitor.visit_unit()),
+            Kind::Seq(_) => self.deserialize_seq(visitor),
+            Kind::Map(_) => self.deserialize_map(visitor),
+            Kind::Scalar { text, string: true, .. } => self.place(visitor.visit_str(text)),
+            Kind::Scalar { text, .. } => self.place(if let Some(value) = boolean(text) {
+                visitor.visit_bool(value)
+            } else if let Ok(number) = text.parse::<u64>() {
+                visitor.visit_u64(number)
+            } else if let Ok(number) = text.parse::<i64>() {
+                visitor.visit_i64(number)
+            } else if let Ok(number) = text.parse::<f64>() {
+                visitor.visit_f64(number)
+            } else {
+                visitor.visit_str(text)
+            }),
+        }
+    }
+
+    fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        match self.scalar().and_then(boolean) {
+            Some(value) => self.place(visitor.visit_bool(value)),
+            None => self.wrong(&visitor),
+        }
+    }
+
+    fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        match &self.node.kind {
+            Kind::Scalar { text, .. } => self.place(visitor.visit_str(text)),
+            Kind::Null => self.place(visitor.visit_str("")),
+            _ => self.wrong(&visitor),
+        }
+    }
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        match self.node.kind {
+            Kind::Null => self.place(visitor.visit_none()),
+            _ => visitor.visit_some(self),
+        }
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(self, name: &'static str, visitor: V) -> Result<V::Value, Error> {
+        if name == Located::<()>::MARKER {
+            return visitor.visit_seq(Parts { decoder: self, at: 0 });
+        }
+        // serde's derive names a newtype struct by its type.
+        let secret = name == std::any::type_name::<Secret>().rsplit("::").next().unwrap_or_default();
+        visitor.visit_newtype_struct(Self { secret, ..self })
+    }
+
+    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        let items: &[Node] = match &self.node.kind {
+            Kind::Seq(items) => items,
+            Kind::Null => &[],
+            _ => return self.wrong(&visitor),
+        };
+        self.place(visitor.visit_seq(Items { decoder: self, items: items.iter() }))
+    }
+
+    fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        self.entries(visitor, None)
+    }
+
+    fn deserialize_struct<V: Visitor<'de>>(self, _: &'static str, fields: &'static [&'static str], visitor: V) -> Result<V::Value, Error> {
+        self.entries(visitor, Some(fields))
+    }
+
+    fn deserialize_enum<V: Visitor<'de>>(self, _: &'static str, _: &'static [&'static str], visitor: V) -> Result<V::Value, Error> {
+        match &self.node.kind {
+            Kind::Scalar { text, .. } => self.place(visitor.visit_enum(text.as_str().into_deserializer())),
+            _ => self.wrong(&"a word"),
+        }
+    }
+
+    fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        visitor.visit_unit()
+    }
+
+    serde::forward_to_deserialize_any! { i128 u128 char bytes byte_buf unit unit_struct tuple tuple_struct identifier }
+
+    fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        self.deserialize_str(visitor)
+    }
+}
+
+fn boolean(text: &str) -> Option<bool> {
+    match text {
+        "true" | "True" | "TRUE" => Some(true),
+        "false" | "False" | "FALSE" => Some(false),
+        _ => None,
+    }
+}
+
+struct Items<'a> {
+    decoder: Decoder<'a>,
+    items: std::slice::Iter<'a, Node>,
+}
+
+impl<'de> de::SeqAccess<'de> for Items<'_> {
+    type Error = Error;
+
+    fn next_element_seed<T: de::DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, Error> {
+        self.items.next().map(|item| self.decoder.of(item).fill(seed)).transpose()
+    }
+}
+
+struct Entries<'a> {
+    decoder: Decoder<'a>,
+    entries: std::slice::Iter<'a, (Key, Node)>,
+    value: Option<&'a Node>,
+    /// The fields of the struct being filled; none for a map.
+    fields: Option<&'static [&'static str]>,
+}
+
+impl<'de> de::MapAccess<'de> for Entries<'_> {
+    type Error = Error;
+
+    fn next_key_seed<K: de::DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Error> {
+        for (key, node) in self.entries.by_ref() {
+            if let Some(fields) = self.fields {
+                if !fields.contains(&key.text.as_str()) {
+                    self.decoder.unknown.borrow_mut().push(unknown_key(key, node, fields));
+                    continue;
+                }
+                if matches!(node.kind, Kind::Null) {
+                    continue;
+                }
+            }
+            self.value = Some(node);
+            return seed.deserialize(key.text.as_str().into_deserializer()).map(Some);
+        }
+        Ok(None)
+    }
+
+    fn next_value_seed<V: de::DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Error> {
+        match self.value.take() {
+            Some(node) => self.decoder.of(node).fill(seed),
+            None => Err(de::Error::custom("a value was asked for before its key")),
+        }
+    }
+}
+
+pub(super) fn unknown_key(key: &Key, node: &Node, known: &[&str]) -> Problem {
+    let advice = nearest(&key.text, known.iter().copied()).map_or_else(|| format!("known are {}", known.join(", ")), |meant| format!("{meant} is probably meant"));
+    Problem { line: key.line, column: key.column, path: node.path.clone(), message: format!("unknown key {:?} is ignored, {advice}", key.text) }
+}
+
+/// The four parts of a [`Located`] value.
+struct Parts<'a> {
+    decoder: Decoder<'a>,
+    at: u8,
+}
+
+impl<'de> de::SeqAccess<'de> for Parts<'_> {
+    type Error = Error;
+
+    fn next_element_seed<T: de::DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, Error> {
+        self.at += 1;
+        let node = self.decoder.node;
+        match self.at {
+            1 => seed.deserialize(node.line.into_deserializer()).map(Some),
+            2 => seed.deserialize(node.column.into_deserializer()).map(Some),
+            3 => seed.deserialize(node.path.as_str().into_deserializer()).map(Some),
+            4 => seed.deserialize(self.decoder).map(Some),
+            _ => Ok(None),
+        }
+    }
+}
