@@ -11,6 +11,7 @@
 mod bucket;
 mod connect;
 mod consumer;
+mod dead;
 pub mod inspect;
 mod message;
 mod outbox;
@@ -25,6 +26,7 @@ use tokio::sync::watch as channel;
 pub use self::{
     bucket::{Bucket, BucketError, BucketSpec, Entry},
     consumer::{Consumer, ConsumerSpec},
+    dead::DeadLetter,
     message::{Change, Delivery, Enrichment, Headers, Message, header},
     outbox::{Outbox, PublishError, Published},
     stream::{Stream, StreamError},

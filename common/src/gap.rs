@@ -55,6 +55,20 @@ impl Gap {
             to: to.to_string(),
         }
     }
+
+    /// One event of a cluster is missing.
+    #[must_use]
+    pub fn event(cluster: &str, reason: Reason, identity: &str, message: &str) -> Self {
+        Self {
+            subject: cluster.to_owned(),
+            reason,
+            noticed: Timestamp::now(),
+            message: message.to_owned(),
+            source: "event".to_owned(),
+            from: identity.to_owned(),
+            to: identity.to_owned(),
+        }
+    }
 }
 
 impl Bus {

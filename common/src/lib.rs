@@ -16,6 +16,7 @@ pub mod gap;
 pub mod health;
 pub mod logging;
 pub mod metrics;
+pub mod pattern;
 pub mod shutdown;
 pub mod stage;
 pub mod subjects;

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use regex::Regex;
 use serde::Deserialize;
 
 use super::{Located, Problem, problem::nearest};
+use crate::pattern;
 
 /// A node of the tree.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -64,12 +64,10 @@ impl Route {
                 errors.push(receiver.problem(format!("no receiver is called {:?}, {advice}", receiver.value)));
             }
         }
-        for pattern in self.drop.iter().chain(&self.r#match).flat_map(Rule::patterns) {
-            if let Err(error) = Regex::new(&pattern.value) {
-                let reason = error.to_string();
-                let reason = reason.lines().last().unwrap_or_default().trim_start_matches("error: ");
-                let advice = repaired(&pattern.value).map_or_else(String::new, |meant| format!(", {meant:?} is probably meant"));
-                warnings.push(pattern.problem(format!("found {:?}, which is not a regular expression and never matches ({reason}){advice}", pattern.value)));
+        for found in self.drop.iter().chain(&self.r#match).flat_map(Rule::patterns) {
+            if let Err(reason) = pattern::compile(&found.value) {
+                let advice = repaired(&found.value).map_or_else(String::new, |meant| format!(", {meant:?} is probably meant"));
+                warnings.push(found.problem(format!("found {:?}, which is not a regular expression and never matches ({reason}){advice}", found.value)));
             }
         }
         for route in &self.routes {
@@ -79,7 +77,7 @@ impl Route {
 }
 
 /// Returns the regular expression that a glob such as `*test*` stands for, when that is one.
-fn repaired(pattern: &str) -> Option<String> {
-    let glob = pattern.replace('*', ".*");
-    (glob != pattern && Regex::new(&glob).is_ok()).then_some(glob)
+fn repaired(found: &str) -> Option<String> {
+    let glob = found.replace('*', ".*");
+    (glob != found && pattern::compile(&glob).is_ok()).then_some(glob)
 }

@@ -2,13 +2,16 @@
 //!
 //! A value is put in after the YAML was read, so quotes, line breaks and `#` in it arrive as they are. For that each `${…}` is first replaced by
 //! characters from Unicode's private use area, as many as it had, so that lines and columns stay; [`Variables::resolve`] puts the values where the
-//! marks ended up. What only a comment holds is never looked at. Every other dollar stays a dollar.
+//! marks ended up. What only a comment holds is never looked at. Every other dollar stays a dollar. Control characters, which people's files hold and YAML
+//! 1.2 refuses, take the same way.
 
 use super::Problem;
 
 /// First mark of a replaced `${…}`; the next character tells which it is, others fill up its length.
 const MARK: char = '\u{F0000}';
 const FILL: char = '\u{F0001}';
+/// The mark of the control character 0.
+const FIRST_CONTROL: u32 = 0xF_0010;
 /// The mark that says "variable number 0".
 const FIRST_INDEX: u32 = 0xF_0100;
 /// More variables than a file can sensibly hold, and still inside the private use area.
@@ -48,7 +51,7 @@ impl<'a> Variables<'a> {
             let line_number = u32::try_from(at + 1).unwrap_or(u32::MAX);
             let mut rest = line;
             while let Some(dollar) = rest.find('$') {
-                marked.push_str(&rest[..dollar]);
+                marked.extend(rest[..dollar].chars().map(mark_control));
                 rest = &rest[dollar..];
                 let Some((what, length)) = reference(rest) else {
                     marked.push('$');
@@ -65,7 +68,7 @@ impl<'a> Variables<'a> {
                 variables.found.push(Reference { what, line: line_number, column });
                 rest = &rest[length..];
             }
-            marked.push_str(rest);
+            marked.extend(rest.chars().map(mark_control));
         }
         Ok((variables, marked))
     }
@@ -76,7 +79,7 @@ impl<'a> Variables<'a> {
         let mut characters = text.chars().peekable();
         while let Some(character) = characters.next() {
             if character != MARK {
-                resolved.text.push(character);
+                resolved.text.push(unmark_control(character));
                 continue;
             }
             let index = characters.next().map_or(usize::MAX, |mark| (mark as usize).wrapping_sub(FIRST_INDEX as usize));
@@ -103,6 +106,20 @@ impl<'a> Variables<'a> {
             },
         }
     }
+}
+
+/// Control characters that YAML takes stay as they are.
+fn mark_control(character: char) -> char {
+    match character {
+        '\t' | '\n' | '\r' | '\u{85}' => character,
+        c if c.is_control() => char::from_u32(FIRST_CONTROL + c as u32).unwrap_or(c),
+        c => c,
+    }
+}
+
+fn unmark_control(character: char) -> char {
+    let control = (character as u32).checked_sub(FIRST_CONTROL).filter(|code| *code < 0xA0).and_then(char::from_u32);
+    control.filter(|c| c.is_control()).unwrap_or(character)
 }
 
 fn index_mark(index: usize) -> char {

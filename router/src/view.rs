@@ -1,0 +1,122 @@
+//! The part of an enriched event that rules look at, decoded without copying what needs no unescaping.
+
+use std::borrow::Cow;
+
+use serde::{
+    Deserialize, Deserializer,
+    de::{MapAccess, Visitor},
+};
+
+use crate::rule::Event;
+
+/// An enriched event's fields for routing; borrows from the payload.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct View<'a> {
+    #[serde(borrow)]
+    metadata: Metadata<'a>,
+    #[serde(borrow)]
+    reason: Text<'a>,
+    #[serde(borrow)]
+    message: Text<'a>,
+    #[serde(borrow)]
+    source: Source<'a>,
+    count: i32,
+    #[serde(borrow, rename = "type")]
+    type_: Text<'a>,
+    #[serde(borrow)]
+    involved_object: Object<'a>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Metadata<'a> {
+    #[serde(borrow)]
+    namespace: Text<'a>,
+    #[serde(borrow)]
+    uid: Text<'a>,
+    #[serde(borrow)]
+    resource_version: Text<'a>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Source<'a> {
+    #[serde(borrow)]
+    component: Text<'a>,
+    #[serde(borrow)]
+    host: Text<'a>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Object<'a> {
+    #[serde(borrow)]
+    api_version: Text<'a>,
+    #[serde(borrow)]
+    kind: Text<'a>,
+    #[serde(borrow)]
+    labels: Pairs<'a>,
+    #[serde(borrow)]
+    annotations: Pairs<'a>,
+}
+
+impl<'a> View<'a> {
+    /// Reads a payload, MessagePack when `content_type` says so, JSON otherwise.
+    pub(crate) fn read(payload: &'a [u8], content_type: Option<&str>) -> anyhow::Result<Self> {
+        Ok(if content_type == Some(herald_common::config::Encoding::MessagePack.content_type()) {
+            rmp_serde::from_slice(payload)?
+        } else {
+            serde_json::from_slice(payload)?
+        })
+    }
+
+    /// Returns the fields as rules know them.
+    pub(crate) fn event(&self) -> Event<'_> {
+        Event {
+            uid: &self.metadata.uid.0,
+            resource_version: &self.metadata.resource_version.0,
+            namespace: &self.metadata.namespace.0,
+            reason: &self.reason.0,
+            message: &self.message.0,
+            type_: &self.type_.0,
+            count: self.count,
+            component: &self.source.component.0,
+            host: &self.source.host.0,
+            api_version: &self.involved_object.api_version.0,
+            kind: &self.involved_object.kind.0,
+            labels: &self.involved_object.labels.0,
+            annotations: &self.involved_object.annotations.0,
+        }
+    }
+}
+
+/// A string that borrows when it can.
+#[derive(Default, Deserialize)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
+/// A map of strings in the payload's order.
+#[derive(Default)]
+struct Pairs<'a>(Vec<(Cow<'a, str>, Cow<'a, str>)>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Pairs<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Reader;
+        impl<'de> Visitor<'de> for Reader {
+            type Value = Pairs<'de>;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a map of strings")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut pairs = Vec::with_capacity(map.size_hint().unwrap_or(8));
+                while let Some((Text(key), Text(value))) = map.next_entry()? {
+                    pairs.push((key, value));
+                }
+                Ok(Pairs(pairs))
+            }
+        }
+        deserializer.deserialize_map(Reader)
+    }
+}
