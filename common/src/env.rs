@@ -26,9 +26,9 @@ pub fn instance() -> String {
     })
 }
 
-/// Returns the user's cache folder for Herald: `XDG_CACHE_HOME` or `~/.cache`, then `herald`.
+/// Returns the folder where this user's Herald keeps its state: `XDG_STATE_HOME` or `~/.local/state`, then `herald`.
 #[must_use]
-pub fn cache_dir() -> PathBuf {
-    let base = var("XDG_CACHE_HOME").map(PathBuf::from).or_else(|| var("HOME").map(|home| PathBuf::from(home).join(".cache")));
+pub fn state_dir() -> PathBuf {
+    let base = var("XDG_STATE_HOME").map(PathBuf::from).or_else(|| var("HOME").map(|home| PathBuf::from(home).join(".local/state")));
     base.unwrap_or_else(std::env::temp_dir).join("herald")
 }

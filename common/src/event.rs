@@ -352,6 +352,27 @@ impl<'de> Deserialize<'de> for EnrichedEvent {
     }
 }
 
+/// Decodes a raw event by the message's `Content-Type`: MessagePack when it says so, JSON otherwise.
+///
+/// # Errors
+/// When the payload is no event.
+pub fn decode_raw(payload: &[u8], content_type: Option<&str>) -> anyhow::Result<Event> {
+    decode(payload, content_type)
+}
+
+/// Decodes an enriched event by the message's `Content-Type`: MessagePack when it says so, JSON otherwise.
+///
+/// # Errors
+/// When the payload is no event.
+pub fn decode_enriched(payload: &[u8], content_type: Option<&str>) -> anyhow::Result<EnrichedEvent> {
+    decode(payload, content_type)
+}
+
+fn decode<'a, T: Deserialize<'a>>(payload: &'a [u8], content_type: Option<&str>) -> anyhow::Result<T> {
+    let packed = content_type == Some(crate::config::Encoding::MessagePack.content_type());
+    Ok(if packed { rmp_serde::from_slice(payload)? } else { serde_json::from_slice(payload)? })
+}
+
 /// Reads `null` as the default, as Go's decoder leaves a field alone on `null`.
 fn or_default<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(deserializer: D) -> Result<T, D::Error> {
     Ok(Option::deserialize(deserializer)?.unwrap_or_default())

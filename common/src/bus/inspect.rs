@@ -1,16 +1,17 @@
 //! Reading without consuming: states of streams and consumers, and messages of a stream in order, for `herald status`, `tail`, `replay` and start-up checks.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use anyhow::Context as _;
 use async_nats::jetstream::{
     self,
     consumer::{DeliverPolicy, ReplayPolicy, pull},
+    stream::RawMessageErrorKind,
 };
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use jiff::Timestamp;
 
-use super::{Bus, Headers, Stream};
+use super::{Bus, Headers, Stream, stream::is_not_found};
 
 /// A consumer's progress.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -159,6 +160,54 @@ impl Bus {
         }
         states.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(states)
+    }
+
+    /// Counts the messages a stream holds by subject.
+    ///
+    /// # Errors
+    /// When the server does not answer.
+    pub async fn subject_counts(&self, stream: &Stream) -> anyhow::Result<BTreeMap<String, u64>> {
+        let handle = match self.jetstream().get_stream(self.stream_name(stream)).await {
+            Ok(handle) => handle,
+            Err(error) if is_not_found(&error) => return Ok(BTreeMap::new()),
+            Err(error) => return Err(error.into()),
+        };
+        let mut counts = BTreeMap::new();
+        let mut subjects = handle.info_with_subjects(">").await?;
+        while let Some((subject, count)) = subjects.try_next().await? {
+            counts.insert(subject, count as u64);
+        }
+        Ok(counts)
+    }
+
+    /// Reads one message of a stream; `None` when the stream does not hold it.
+    ///
+    /// # Errors
+    /// When the server does not answer.
+    pub async fn stored(&self, stream: &Stream, sequence: u64) -> anyhow::Result<Option<Stored>> {
+        let handle = self.jetstream().get_stream(self.stream_name(stream)).await?;
+        match handle.get_raw_message(sequence).await {
+            Ok(message) => Ok(Some(Stored {
+                subject: message.subject.to_string(),
+                headers: Headers::from(message.headers),
+                payload: message.payload,
+                sequence,
+                published: timestamp(message.time),
+                remaining: 0,
+            })),
+            Err(error) if error.kind() == RawMessageErrorKind::NoMessageFound => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Removes one message from a stream.
+    ///
+    /// # Errors
+    /// When the server does not answer or the message is not there.
+    pub async fn remove(&self, stream: &Stream, sequence: u64) -> anyhow::Result<()> {
+        let handle = self.jetstream().get_stream(self.stream_name(stream)).await?;
+        handle.delete_message(sequence).await?;
+        Ok(())
     }
 
     /// Reads a stream's messages in order without consuming them; goes on with what is published later.

@@ -126,6 +126,18 @@ impl Headers {
         }
     }
 
+    /// Returns these headers without some.
+    #[must_use]
+    pub fn without(&self, names: &[&str]) -> Self {
+        let mut kept = Self::new();
+        for (name, values) in self.0.iter().filter(|(name, _)| !names.iter().any(|left_out| left_out.eq_ignore_ascii_case(name.as_ref()))) {
+            for value in values {
+                kept.0.append(name.clone(), value.clone());
+            }
+        }
+        kept
+    }
+
     /// Returns a header's value.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {

@@ -1,0 +1,52 @@
+# The commands of the repository. `make run` and `make test` need Rust, and fetch what else they need into the user's cache folder.
+
+CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/herald
+export CARGO_TARGET_DIR ?= $(CACHE)/target
+export HERALD_TOOLS ?= $(CACHE)/tools
+CARGO_DENY := $(HERALD_TOOLS)/cargo-deny-0.20.2/bin/cargo-deny
+SKIPPED := $(CARGO_TARGET_DIR)/skipped-tests
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## Lists the commands
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+.PHONY: run
+run: tools ## Builds and runs the whole exporter: the current cluster's events, or a demo cluster's
+	@echo "building Herald (first time: about four minutes)"
+	@cargo build --locked --bin herald
+	@"$(CARGO_TARGET_DIR)/debug/herald" up --demo=auto $(ARGS)
+
+.PHONY: build
+build: ## Builds every binary for production
+	cargo build --release --locked --bins
+
+.PHONY: test
+test: tools ## Builds and runs every test, against real servers
+	@rm -f "$(SKIPPED)"; mkdir -p "$(CARGO_TARGET_DIR)"
+	cargo build --locked --workspace --bins
+	HERALD_SKIPPED="$(SKIPPED)" cargo test --locked --workspace --no-fail-fast
+	@if [ -s "$(SKIPPED)" ]; then echo; echo "left out for want of a server (make tools gets them):"; sort -u "$(SKIPPED)"; fi
+
+.PHONY: lint
+lint: $(CARGO_DENY) ## Checks formatting, lints, dependency rules and documentation
+	cargo fmt --all --check
+	cargo clippy --locked --workspace --all-targets -- -D warnings
+	"$(CARGO_DENY)" --offline --locked check bans licenses sources
+	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --document-private-items --quiet
+
+.PHONY: tools
+tools: ## Gets nats-server, etcd and kube-apiserver, as far as they are not there
+	@testkit/tools.sh all
+
+$(CARGO_DENY):
+	@echo "building cargo-deny (about five minutes, once)"
+	cargo install cargo-deny --version 0.20.2 --locked --quiet --root "$(HERALD_TOOLS)/cargo-deny-0.20.2"
+
+.PHONY: bench-memory
+bench-memory: build ## Measures each stage's peak memory: a steady rate, then a backlog
+	"$(CARGO_TARGET_DIR)/release/herald-bench" memory $(ARGS)
+
+.PHONY: image
+image: ## Builds the container image
+	docker build --tag herald .
