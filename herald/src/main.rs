@@ -1,0 +1,62 @@
+//! `herald`, the command people type: the whole exporter in one process, and looking into a running one.
+
+mod connect;
+mod demo;
+mod healthcheck;
+mod nats_server;
+mod output;
+mod replay;
+mod status;
+mod tail;
+mod up;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use herald_common::{
+    args,
+    stage::{self, Runtime},
+};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Exports Kubernetes events to receivers, over NATS JetStream, losing none.
+#[derive(Parser)]
+#[command(name = "herald", version = herald_common::VERSION, max_term_width = 110)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Runs all four stages in one process, with a nats-server of its own unless --nats is given
+    #[command(after_help = args::STAGE_HELP)]
+    Up(up::UpArgs),
+    /// Shows events as they come, or from a time on
+    Tail(tail::TailArgs),
+    /// Shows streams, consumers, backlogs, dead letters and rates
+    Status(status::StatusArgs),
+    /// Delivers dead letters, or a time range of events, to a receiver again
+    Replay(replay::ReplayArgs),
+    /// Exits with 0 when a stage on this machine is ready: the health check of containers
+    Healthcheck(healthcheck::HealthcheckArgs),
+    /// Serves a simulated Kubernetes API server with a small workload, to try Herald without a cluster
+    Demo(demo::DemoArgs),
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse_from(args::arguments());
+    let runtime = if matches!(arguments.command, Command::Up(_)) { Runtime::ManyThreads } else { Runtime::OneThread };
+    stage::process(runtime, async move {
+        match arguments.command {
+            Command::Up(args) => up::run(args).await,
+            Command::Tail(args) => tail::run(args).await,
+            Command::Status(args) => status::run(args).await,
+            Command::Replay(args) => replay::run(args).await,
+            Command::Healthcheck(args) => healthcheck::run(args).await,
+            Command::Demo(args) => demo::run(args).await,
+        }
+    })
+}

@@ -1,0 +1,22 @@
+//! What Herald is tested against: real servers where they can be had, and scripted ones for what a real one cannot be made to do.
+//!
+//! ```text
+//! tools       where nats-server, etcd and kube-apiserver are, and skipping a test without them
+//! nats        one nats-server, or a cluster of three
+//! kubernetes  etcd and kube-apiserver with users, permissions and an audit log
+//! stage       Herald's own binaries
+//! process, scratch, wait, certs   what the above are made of
+//! ```
+//!
+//! Everything listens on 127.0.0.1 and ends with the test process, however that ends. Nothing waits without a bound.
+
+mod client;
+
+pub mod certs;
+pub mod kubernetes;
+pub mod nats;
+pub mod process;
+pub mod scratch;
+pub mod stage;
+pub mod tools;
+pub mod wait;

@@ -1,0 +1,148 @@
+//! Folders for the data of test servers, and ports for servers that cannot choose one themselves.
+//!
+//! Both are held by a lock on a file, so that test processes running at the same time do not get in each other's way, and so that
+//! what a killed test process left behind is recognised and removed by the next one.
+
+use std::{
+    fs::{self, File},
+    net::{Ipv4Addr, SocketAddr, TcpListener},
+    os::unix::fs::MetadataExt,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, Result, bail};
+use rand::RngExt as _;
+use tempfile::TempDir;
+
+/// The ports handed out: below the range from which systems take the ports of outgoing connections, so that no client can take a
+/// port while its server is being restarted.
+const PORTS: std::ops::Range<u16> = 20_000..32_000;
+
+/// A folder that is removed when it goes out of scope, or by a later test process when this one was killed.
+#[derive(Debug)]
+pub struct Scratch {
+    folder: TempDir,
+    _lock: File,
+}
+
+impl Scratch {
+    /// Makes an empty folder; `name` only helps a person to recognise it.
+    pub fn new(name: &str) -> Result<Self> {
+        let root = root("folders")?;
+        // One process at a time, so that none takes for left behind what another has made but not locked yet.
+        let turn = open_lock(&root.join(".turn"))?;
+        turn.lock().context("could not lock the scratch folders")?;
+        remove_left_behind(&root);
+        let folder = tempfile::Builder::new().prefix(&format!("{name}-")).tempdir_in(&root).context("could not make a scratch folder")?;
+        let lock = open_lock(&folder.path().join(".lock"))?;
+        lock.lock().context("could not lock a new scratch folder")?;
+        Ok(Self { folder, _lock: lock })
+    }
+
+    /// The path of the folder, absolute.
+    pub fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Writes a file into the folder and returns its path.
+    pub fn write(&self, name: &str, content: &str) -> Result<PathBuf> {
+        let path = self.path().join(name);
+        fs::write(&path, content).with_context(|| format!("could not write {}", path.display()))?;
+        Ok(path)
+    }
+}
+
+/// A port of 127.0.0.1 that no other test process takes while this value lives.
+#[derive(Debug)]
+pub struct Port {
+    number: u16,
+    _lock: File,
+}
+
+impl Port {
+    /// Takes a port on which nothing listens.
+    ///
+    /// A program that knows nothing of these locks may still take the port before the server does; starting is to be repeated then.
+    pub fn take() -> Result<Self> {
+        let root = root("ports")?;
+        let first = rand::rng().random_range(PORTS);
+        for number in (first..PORTS.end).chain(PORTS.start..first) {
+            let lock = open_lock(&root.join(number.to_string()))?;
+            if lock.try_lock().is_ok() && TcpListener::bind((Ipv4Addr::LOCALHOST, number)).is_ok() {
+                return Ok(Self { number, _lock: lock });
+            }
+        }
+        bail!("every port from {} to {} of 127.0.0.1 is taken", PORTS.start, PORTS.end - 1)
+    }
+
+    /// The port's number.
+    pub fn number(&self) -> u16 {
+        self.number
+    }
+
+    /// The port with its address, 127.0.0.1.
+    pub fn address(&self) -> SocketAddr {
+        (Ipv4Addr::LOCALHOST, self.number).into()
+    }
+}
+
+/// This user's part of the system's temporary folder.
+fn root(part: &str) -> Result<PathBuf> {
+    // A file just made tells which user this is without asking the system in an unsafe way.
+    let user = tempfile::tempfile().and_then(|file| file.metadata()).context("could not make a temporary file")?.uid();
+    let root = std::env::temp_dir().join(format!("herald-testkit-{user}")).join(part);
+    fs::create_dir_all(&root).with_context(|| format!("could not make {}", root.display()))?;
+    Ok(root)
+}
+
+fn open_lock(path: &Path) -> Result<File> {
+    File::options().create(true).truncate(false).write(true).open(path).with_context(|| format!("could not open {}", path.display()))
+}
+
+/// Removes folders whose owner is gone.
+fn remove_left_behind(root: &Path) {
+    for folder in fs::read_dir(root).into_iter().flatten().flatten() {
+        if let Ok(lock) = File::options().write(true).open(folder.path().join(".lock"))
+            && lock.try_lock().is_ok()
+        {
+            // Another process may be removing it too; what remains is removed next time.
+            let _ = fs::remove_dir_all(folder.path());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_is_removed_with_its_value_or_once_its_owner_is_gone() {
+        let kept = Scratch::new("kept").unwrap();
+        let dropped = Scratch::new("dropped").unwrap();
+        let dropped_path = dropped.path().to_owned();
+        drop(dropped);
+        assert!(!dropped_path.exists());
+
+        let orphan = Scratch::new("orphan").unwrap();
+        let orphan_path = orphan.path().to_owned();
+        // A killed process closes its files and removes nothing.
+        let Scratch { mut folder, _lock } = orphan;
+        folder.disable_cleanup(true);
+        drop(folder);
+        drop(_lock);
+        assert!(orphan_path.exists());
+        let _next = Scratch::new("next").unwrap();
+        assert!(!orphan_path.exists());
+        assert!(kept.path().exists());
+    }
+
+    #[test]
+    fn ports_taken_at_the_same_time_differ_and_are_free() {
+        let ports: Vec<Port> = (0..50).map(|_| Port::take().unwrap()).collect();
+        let mut numbers: Vec<u16> = ports.iter().map(Port::number).collect();
+        numbers.sort_unstable();
+        numbers.dedup();
+        assert_eq!(numbers.len(), 50);
+        assert!(ports.iter().all(|port| TcpListener::bind(port.address()).is_ok()));
+    }
+}

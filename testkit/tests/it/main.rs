@@ -1,0 +1,8 @@
+//! The test kit's own tests: that its servers behave as tests rely on.
+
+#![allow(clippy::unwrap_used, reason = "a failing test shows what was not as expected")]
+
+mod kubernetes;
+mod nats;
+mod process;
+mod tools;
