@@ -29,7 +29,7 @@ impl Bus {
             .map(|server| server.parse::<async_nats::ServerAddr>().map_err(|error| anyhow::anyhow!("nats.url: {}: {error}", without_login(server))))
             .collect::<anyhow::Result<Vec<_>>>()?;
         let shown = servers.iter().map(|server| without_login(server)).collect::<Vec<_>>().join(",");
-        let (connected, connects) = watch::channel(0_u64);
+        let (connected, mut connects) = watch::channel(0_u64);
         let mut pause = Pauses::default();
         let client = loop {
             let options = options(settings, client_name, condition.clone(), connected.clone()).await?;
@@ -56,6 +56,8 @@ impl Bus {
         check_server(&info.version, info.jetstream, &shown)?;
         tracing::info!(nats = shown, version = info.version, server = info.server_name, "connected to NATS");
         condition.met();
+        // The event of this first connect comes by a task of its own; later ones mean a new connection. An event that is lost only costs a repeat.
+        let _ = tokio::time::timeout(Duration::from_secs(1), connects.wait_for(|connects| *connects > 0)).await;
         let jetstream = jetstream::ContextBuilder::new().timeout(ANSWER_TIMEOUT).ack_timeout(ANSWER_TIMEOUT).max_ack_inflight(MAX_ACK_INFLIGHT).backpressure_on_inflight(true).build(client.clone());
         Ok(Self { inner: Arc::new(Inner { client, jetstream, subjects: Subjects::new(&settings.prefix), settings: settings.clone(), connects }) })
     }

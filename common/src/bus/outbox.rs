@@ -1,19 +1,20 @@
-//! Publishing with message ids, many at a time.
+//! Publishing with message ids, many at a time, in order.
 //!
-//! In go messages, each with a token of the caller's; out come the tokens in the order of publishing, each after the PubAck of its message. A message
-//! is repeated under the same id until the server has it, so an outbox loses nothing and, within the duplicate window, repeats nothing. The window
-//! bounds what is in memory; when it is full, [`Outbox::publish`] must wait for [`Outbox::next`].
+//! In go messages, each with a token of the caller's; out come the tokens in the order of publishing, each after the PubAck of its message. When a PubAck
+//! stays out or the connection was lost, everything from that message on is sent again in order under the same ids, and JetStream drops what it already
+//! has: so an outbox loses nothing and, within the duplicate window, repeats nothing. Only messages in flight when a connection is lost may change places.
+//! The window bounds what is in memory; when it is full, [`Outbox::next`] must be called before [`Outbox::publish`].
 
-use std::{future::Future, pin::Pin, time::Duration};
-
-use async_nats::jetstream::{
-    self,
-    context::{PublishAckFuture, PublishErrorKind},
-    message::PublishMessage,
+use std::{
+    collections::{HashSet, VecDeque},
+    future::IntoFuture as _,
+    pin::Pin,
 };
-use futures_util::{StreamExt as _, stream::FuturesOrdered};
 
-use super::{Bus, Message, connect::Pauses};
+use async_nats::jetstream::{context, message::PublishMessage, publish::PublishAck};
+use tokio::{sync::watch, time::Instant};
+
+use super::{Bus, Message, Stream, connect::Pauses};
 
 /// What the server said of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,20 +38,37 @@ pub enum PublishError {
     },
 }
 
-type Waiting<T> = Pin<Box<dyn Future<Output = (T, Published)> + Send>>;
+type Acknowledgement = Pin<Box<dyn Future<Output = Result<PublishAck, context::PublishError>> + Send>>;
+
+/// A message whose PubAck is awaited; without an acknowledgement to await it is to be sent (again).
+struct Waiting<T> {
+    message: Message,
+    token: T,
+    acknowledgement: Option<Acknowledgement>,
+}
 
 /// A bounded window of messages whose PubAck is awaited.
 pub struct Outbox<T> {
     bus: Bus,
     window: usize,
-    waiting: FuturesOrdered<Waiting<T>>,
+    waiting: VecDeque<Waiting<T>>,
+    /// How many of those waiting, from the front, are sent.
+    sent: usize,
+    /// After a failure nothing is sent before this.
+    paused_until: Option<Instant>,
+    pauses: Pauses,
+    /// Streams known to be there.
+    ensured: HashSet<Stream>,
+    connects: watch::Receiver<u64>,
 }
 
-impl<T: Send + 'static> Outbox<T> {
+impl<T> Outbox<T> {
     /// Makes an outbox that awaits at most `window` PubAcks.
     #[must_use]
     pub fn new(bus: Bus, window: usize) -> Self {
-        Self { bus, window, waiting: FuturesOrdered::new() }
+        let mut connects = bus.inner.connects.clone();
+        connects.mark_unchanged();
+        Self { connects, bus, window, waiting: VecDeque::new(), sent: 0, paused_until: None, pauses: Pauses::default(), ensured: HashSet::new() }
     }
 
     /// Tells whether [`Self::publish`] has to wait for [`Self::next`] first.
@@ -84,18 +102,79 @@ impl<T: Send + 'static> Outbox<T> {
         if limit > 0 && size > limit {
             return Err((token, PublishError::TooLarge { size: message.payload.len(), limit }));
         }
-        let bus = self.bus.clone();
-        let first = send(&bus, &message).await;
-        self.waiting.push_back(Box::pin(async move {
-            let published = confirm(&bus, &message, first).await;
-            (token, published)
-        }));
+        self.waiting.push_back(Waiting { message, token, acknowledgement: None });
+        if self.paused_until.is_none() {
+            self.send_rest().await;
+        }
         Ok(())
     }
 
     /// Waits for the PubAck of the oldest message; `None` when nothing is awaited. Cancelling it loses nothing.
     pub async fn next(&mut self) -> Option<(T, Published)> {
-        self.waiting.next().await
+        loop {
+            if let Some(until) = self.paused_until {
+                tokio::time::sleep_until(until).await;
+                self.paused_until = None;
+            }
+            self.send_rest().await;
+            let oldest = self.waiting.front_mut()?;
+            let Some(acknowledgement) = &mut oldest.acknowledgement else { continue };
+            let answer = tokio::select! {
+                biased;
+                answer = acknowledgement => answer,
+                // The PubAcks of the old connection never come.
+                Ok(()) = self.connects.changed() => {
+                    self.unsend();
+                    continue;
+                }
+            };
+            match answer {
+                Ok(ack) => {
+                    let done = self.waiting.pop_front()?;
+                    self.sent -= 1;
+                    self.pauses = Pauses::default();
+                    return Some((done.token, Published { sequence: ack.sequence, duplicate: ack.duplicate }));
+                }
+                Err(error) => {
+                    if error.kind() == context::PublishErrorKind::StreamNotFound {
+                        self.ensured.clear();
+                    }
+                    self.start_over(&error);
+                }
+            }
+        }
+    }
+
+    /// Sends what is not sent, in order; a failure ends it and leaves a pause.
+    async fn send_rest(&mut self) {
+        while let Some(waiting) = self.waiting.get_mut(self.sent) {
+            if !self.ensured.contains(&waiting.message.stream) {
+                if let Err(error) = self.bus.ensure_stream(&waiting.message.stream).await {
+                    return self.start_over(&error);
+                }
+                self.ensured.insert(waiting.message.stream.clone());
+            }
+            match send(&self.bus, &waiting.message).await {
+                Ok(acknowledgement) => waiting.acknowledgement = Some(acknowledgement),
+                Err(error) => return self.start_over(&error),
+            }
+            self.sent += 1;
+        }
+    }
+
+    /// Marks everything as not sent, after a pause.
+    fn start_over(&mut self, error: &dyn std::error::Error) {
+        let oldest = self.waiting.front().map(|waiting| waiting.message.subject.as_str()).unwrap_or_default();
+        tracing::warn!(%error, messages = self.waiting.len(), oldest, "no PubAck, publishing again");
+        self.unsend();
+        self.paused_until = Some(Instant::now() + self.pauses.next());
+    }
+
+    fn unsend(&mut self) {
+        for waiting in &mut self.waiting {
+            waiting.acknowledgement = None;
+        }
+        self.sent = 0;
     }
 }
 
@@ -111,30 +190,8 @@ impl Bus {
     }
 }
 
-async fn send(bus: &Bus, message: &Message) -> Result<PublishAckFuture, jetstream::context::PublishError> {
+async fn send(bus: &Bus, message: &Message) -> Result<Acknowledgement, context::PublishError> {
     let publish = PublishMessage::build().payload(message.payload.clone()).headers(message.headers.clone().into_inner()).message_id(&message.id);
-    bus.jetstream().send_publish(message.subject.clone(), publish).await
-}
-
-/// Waits for the PubAck, sending the message again until there is one.
-async fn confirm(bus: &Bus, message: &Message, first: Result<PublishAckFuture, jetstream::context::PublishError>) -> Published {
-    let mut pauses = Pauses::default();
-    let mut sent = first;
-    loop {
-        let error = match sent {
-            Ok(acknowledgement) => match acknowledgement.await {
-                Ok(ack) => return Published { sequence: ack.sequence, duplicate: ack.duplicate },
-                Err(error) => error,
-            },
-            Err(error) => error,
-        };
-        tracing::warn!(%error, subject = message.subject, id = message.id, "no PubAck, publishing again");
-        if error.kind() == PublishErrorKind::StreamNotFound
-            && let Err(error) = bus.ensure_stream(&message.stream).await
-        {
-            tracing::warn!(%error, "stream is missing");
-        }
-        tokio::time::sleep(pauses.next().max(Duration::from_millis(100))).await;
-        sent = send(bus, message).await;
-    }
+    let sent = bus.jetstream().send_publish(message.subject.clone(), publish).await?;
+    Ok(Box::pin(sent.into_future()))
 }

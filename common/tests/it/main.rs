@@ -1,0 +1,3 @@
+//! The bus on real nats-servers.
+
+mod bus;
