@@ -12,7 +12,10 @@ use axum::{
 };
 use tokio::net::TcpListener;
 
-use crate::{health::Health, metrics::{Metrics, OPEN_METRICS_CONTENT_TYPE}};
+use crate::{
+    health::Health,
+    metrics::{Metrics, OPEN_METRICS_CONTENT_TYPE},
+};
 
 #[derive(Clone)]
 struct Served {
@@ -67,5 +70,7 @@ fn answer(problems: &[String]) -> Response {
 }
 
 async fn landing_page() -> Html<&'static str> {
-    Html("<html><head><title>Herald</title></head><body><h1>Herald</h1><p><a href=\"/metrics\">Metrics</a>, <a href=\"/-/ready\">ready</a>, <a href=\"/-/healthy\">healthy</a></p></body></html>\n")
+    Html(
+        "<html><head><title>Herald</title></head><body><h1>Herald</h1><p><a href=\"/metrics\">Metrics</a>, <a href=\"/-/ready\">ready</a>, <a href=\"/-/healthy\">healthy</a></p></body></html>\n",
+    )
 }

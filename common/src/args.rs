@@ -36,7 +36,9 @@ fn normalize(argument: OsString) -> OsString {
 /// A dash, then a name of more than one letter.
 fn is_single_dash_long(text: &str) -> bool {
     let name = text.strip_prefix('-').map(|rest| rest.split('=').next().unwrap_or(rest));
-    name.is_some_and(|name| name.len() > 1 && name.starts_with(|c: char| c.is_ascii_lowercase()) && name.chars().all(|c| c.is_ascii_lowercase() || c == '-'))
+    name.is_some_and(|name| {
+        name.len() > 1 && name.starts_with(|c: char| c.is_ascii_lowercase()) && name.chars().all(|c| c.is_ascii_lowercase() || c == '-')
+    })
 }
 
 /// What `--help` says below the arguments.

@@ -134,8 +134,9 @@ impl Config {
     /// Every problem found; the file cannot be used.
     pub fn load(path: &Path) -> Result<Loaded, ConfigError> {
         let file = path.display().to_string();
-        let text = std::fs::read_to_string(path)
-            .map_err(|error| ConfigError::new(&file, vec![Problem::general(format!("cannot read the file: {error}; name it with --conf or HERALD_CONF"))]))?;
+        let text = std::fs::read_to_string(path).map_err(|error| {
+            ConfigError::new(&file, vec![Problem::general(format!("cannot read the file: {error}; name it with --conf or HERALD_CONF"))])
+        })?;
         Self::parse(&file, &text, &|name| crate::env::var(name))
     }
 
@@ -196,7 +197,10 @@ impl Config {
         if self.metrics_name_prefix.is_empty() {
             // A hint for people who look, not something to act on.
         } else if !is_metric_prefix(&self.metrics_name_prefix) {
-            errors.push(at("metricsNamePrefix", format!("found {:?}, must match ^[a-zA-Z][a-zA-Z0-9_:]*_$, for example event_exporter_", self.metrics_name_prefix)));
+            errors.push(at(
+                "metricsNamePrefix",
+                format!("found {:?}, must match ^[a-zA-Z][a-zA-Z0-9_:]*_$, for example event_exporter_", self.metrics_name_prefix),
+            ));
         }
         if !(self.kube_qps.is_finite() && self.kube_qps > 0.0) {
             errors.push(at("kubeQPS", format!("found {}, must be above 0", self.kube_qps)));

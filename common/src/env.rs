@@ -13,7 +13,9 @@ pub fn var(name: &str) -> Option<String> {
 #[must_use]
 pub fn namespace() -> String {
     var("POD_NAMESPACE")
-        .or_else(|| std::fs::read_to_string("/var/run/secrets/kubernetes.io/serviceaccount/namespace").ok().map(|text| text.trim().to_owned()))
+        .or_else(|| {
+            std::fs::read_to_string("/var/run/secrets/kubernetes.io/serviceaccount/namespace").ok().map(|text| text.trim().to_owned())
+        })
         .unwrap_or_else(|| "default".to_owned())
 }
 
@@ -21,7 +23,7 @@ pub fn namespace() -> String {
 #[must_use]
 pub fn instance() -> String {
     var("POD_NAME").unwrap_or_else(|| {
-        let host = hostname::get().map(|name| name.to_string_lossy().into_owned()).unwrap_or_else(|_| "herald".to_owned());
+        let host = hostname::get().map_or_else(|_| "herald".to_owned(), |name| name.to_string_lossy().into_owned());
         format!("{host}-{}", std::process::id())
     })
 }

@@ -221,12 +221,9 @@ impl EnrichedEvent {
     /// Replaces `.` by `_` in the keys of the labels and annotations of the event and of its object (the `deDot` option).
     #[must_use]
     pub fn de_dot(mut self) -> Self {
-        for map in [
-            &mut self.event.metadata.labels,
-            &mut self.event.metadata.annotations,
-            &mut self.object.labels,
-            &mut self.object.annotations,
-        ] {
+        for map in
+            [&mut self.event.metadata.labels, &mut self.event.metadata.annotations, &mut self.object.labels, &mut self.object.annotations]
+        {
             *map = std::mem::take(map).into_iter().map(|(key, value)| (key.replace('.', "_"), value)).collect();
         }
         self

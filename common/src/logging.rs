@@ -7,7 +7,8 @@ use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt as _, util::Subscr
 use crate::config::{LogFormat, LogLevel};
 
 /// Libraries whose details are of no use below this level.
-const QUIET: &str = "async_nats=warn,hyper=warn,hyper_util=warn,reqwest=warn,rustls=warn,h2=warn,tower=warn,kube_client=warn,kube_runtime=warn";
+const QUIET: &str =
+    "async_nats=warn,hyper=warn,hyper_util=warn,reqwest=warn,rustls=warn,h2=warn,tower=warn,kube_client=warn,kube_runtime=warn";
 
 /// Starts logging; a second call in the same process changes nothing.
 ///

@@ -8,7 +8,8 @@ mod open_metrics;
 use std::sync::Arc;
 
 use prometheus::{
-    Encoder as _, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder, core::Collector,
+    Encoder as _, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
+    core::Collector,
 };
 
 pub use self::open_metrics::CONTENT_TYPE as OPEN_METRICS_CONTENT_TYPE;
@@ -83,16 +84,28 @@ impl Metrics {
         let stage = ["stage", "receiver"];
         let metrics = Self {
             events_sent: family.counter("events_sent", "The total number of events processed")?,
-            events_discarded: family.counter("events_discarded", "The total number of events discarded because of being older than the maxEventAgeSeconds specified")?,
+            events_discarded: family.counter(
+                "events_discarded",
+                "The total number of events discarded because of being older than the maxEventAgeSeconds specified",
+            )?,
             watch_errors: family.counter("watch_errors", "The total number of errors received from the watch")?,
             send_event_errors: family.counter("send_event_errors", "The total number of send event errors")?,
-            read_cache_hits: family.counter("kube_api_read_cache_hits", "The total number of read requests served from cache when looking up object metadata")?,
-            read_cache_misses: family
-                .counter("kube_api_read_cache_misses", "The total number of read requests served from kube-apiserver when looking up object metadata")?,
+            read_cache_hits: family.counter(
+                "kube_api_read_cache_hits",
+                "The total number of read requests served from cache when looking up object metadata",
+            )?,
+            read_cache_misses: family.counter(
+                "kube_api_read_cache_misses",
+                "The total number of read requests served from kube-apiserver when looking up object metadata",
+            )?,
             dropped: family.counters("herald_events_dropped_total", "Events that a rule or option kept from receivers", &["rule"])?,
             gaps: family.counters("herald_gaps_total", "Gap markers published: places where events may be missing", &["reason"])?,
             received: family.counters("herald_events_received_total", "Events taken in", &stage)?,
-            published: family.counters("herald_events_published_total", "Events published downstream, or accepted by a receiver", &stage)?,
+            published: family.counters(
+                "herald_events_published_total",
+                "Events published downstream, or accepted by a receiver",
+                &stage,
+            )?,
             acked: family.counters("herald_events_acked_total", "Events acknowledged upstream", &stage)?,
             retried: family.counters("herald_events_retried_total", "Attempts that were repeated", &stage)?,
             dead_lettered: family.counters("herald_events_dead_lettered_total", "Events given up and kept as dead letters", &stage)?,
@@ -101,12 +114,17 @@ impl Metrics {
             pending: family.gauges("herald_events_pending", "Events waiting in the stage's stream", &stage)?,
             ack_pending: family.gauges("herald_events_ack_pending", "Events handed out to all replicas and not acknowledged", &stage)?,
             delivery_seconds: family.register(HistogramVec::new(
-                HistogramOpts::new(family.name("herald_delivery_seconds"), "Seconds from the watcher's getting an event to its delivery").buckets(LATENCY_BUCKETS.to_vec()),
+                HistogramOpts::new(family.name("herald_delivery_seconds"), "Seconds from the watcher's getting an event to its delivery")
+                    .buckets(LATENCY_BUCKETS.to_vec()),
                 &stage,
             )?)?,
             registry: registry.clone(),
         };
-        let build = family.gauges("build_info", "A metric with a constant '1' value labeled by version and revision from which Herald was built", &["version", "revision"])?;
+        let build = family.gauges(
+            "build_info",
+            "A metric with a constant '1' value labeled by version and revision from which Herald was built",
+            &["version", "revision"],
+        )?;
         build.with_label_values(&[crate::VERSION, crate::REVISION]).set(1);
         #[cfg(target_os = "linux")]
         registry.register(Box::new(prometheus::process_collector::ProcessCollector::for_self()))?;
@@ -191,9 +209,14 @@ mod tests {
     fn the_names_people_know_are_there_from_the_start() {
         let metrics = Metrics::new("event_exporter_").expect("valid prefix");
         let text = String::from_utf8(metrics.text().expect("encodes")).expect("text");
-        for name in
-            ["events_sent", "events_discarded", "watch_errors", "send_event_errors", "kube_api_read_cache_hits", "kube_api_read_cache_misses"]
-        {
+        for name in [
+            "events_sent",
+            "events_discarded",
+            "watch_errors",
+            "send_event_errors",
+            "kube_api_read_cache_hits",
+            "kube_api_read_cache_misses",
+        ] {
             assert!(text.contains(&format!("# TYPE event_exporter_{name} counter\nevent_exporter_{name} 0\n")), "{name} in\n{text}");
         }
         assert!(text.contains("event_exporter_build_info{"));

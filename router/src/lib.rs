@@ -63,7 +63,8 @@ impl Stage for Router {
 
 /// Creates the streams the router writes to, so that none is missing when the first event comes; waits for NATS to allow it.
 async fn ensure_streams(context: &Context, ready: &herald_common::health::Condition) {
-    let mut streams: Vec<Stream> = context.config.receivers.iter().map(|receiver| Stream::Out(receiver.name.value.as_str().into())).collect();
+    let mut streams: Vec<Stream> =
+        context.config.receivers.iter().map(|receiver| Stream::Out(receiver.name.value.as_str().into())).collect();
     streams.push(Stream::Enriched);
     for stream in streams {
         while let Err(error) = context.bus.ensure_stream(&stream).await {
@@ -102,7 +103,10 @@ impl Decider {
             subject: bus.subjects().out(&receiver.name.value),
             wants_updates: receiver.wants_updates(),
         };
-        Self { tree: Tree::compile(&config.route), targets: config.receivers.iter().map(|receiver| (receiver.name.value.clone(), target(receiver))).collect() }
+        Self {
+            tree: Tree::compile(&config.route),
+            targets: config.receivers.iter().map(|receiver| (receiver.name.value.clone(), target(receiver))).collect(),
+        }
     }
 
     /// Tells whether a receiver gets an event, given as its payload and `Content-Type`.
@@ -126,7 +130,12 @@ struct Routing {
 impl Routing {
     fn new(context: Context) -> Self {
         let bus = context.bus.clone();
-        Self { decider: Decider::new(&context.config, &bus), first: FirstVersions::new(bus.clone()), outbox: Outbox::new(bus, WINDOW), context }
+        Self {
+            decider: Decider::new(&context.config, &bus),
+            first: FirstVersions::new(bus.clone()),
+            outbox: Outbox::new(bus, WINDOW),
+            context,
+        }
     }
 
     async fn run(mut self, spec: ConsumerSpec) {
@@ -195,8 +204,13 @@ impl Routing {
         let mut token = Some(delivery);
         let count = targets.len();
         for (at, (receiver, subject)) in targets.into_iter().enumerate() {
-            let message =
-                Message { id: format!("{identity}/{receiver}"), stream: Stream::Out(receiver), subject, headers: headers.clone(), payload: payload.clone() };
+            let message = Message {
+                id: format!("{identity}/{receiver}"),
+                stream: Stream::Out(receiver),
+                subject,
+                headers: headers.clone(),
+                payload: payload.clone(),
+            };
             let carried = if at + 1 == count { token.take() } else { None };
             if let Err((carried, error)) = self.outbox.publish(message, carried).await {
                 self.context.bus.publish_gap(&Gap::event(headers.cluster(), Reason::TooLarge, &identity, &error.to_string())).await;

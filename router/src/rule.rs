@@ -88,7 +88,11 @@ impl Rule {
             patterns.iter().map(|(key, value)| (key.clone(), Pattern::compile(&value.value))).collect()
         };
         Self {
-            fields: fields.into_iter().filter(|(_, text)| !text.value.is_empty()).map(|(field, text)| (field, Pattern::compile(&text.value))).collect(),
+            fields: fields
+                .into_iter()
+                .filter(|(_, text)| !text.value.is_empty())
+                .map(|(field, text)| (field, Pattern::compile(&text.value)))
+                .collect(),
             labels: keyed(&rule.labels),
             annotations: keyed(&rule.annotations),
             min_count: rule.min_count,

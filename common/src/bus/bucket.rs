@@ -83,7 +83,9 @@ impl Bus {
         match self.jetstream().create_key_value(config).await {
             Ok(store) => Ok(Bucket { store }),
             // Another replica was quicker.
-            Err(error) => self.jetstream().get_key_value(&bucket).await.map(|store| Bucket { store }).map_err(|_| failed(error.to_string())),
+            Err(error) => {
+                self.jetstream().get_key_value(&bucket).await.map(|store| Bucket { store }).map_err(|_| failed(error.to_string()))
+            }
         }
     }
 }

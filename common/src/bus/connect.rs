@@ -26,7 +26,9 @@ impl Bus {
         let servers = settings.servers();
         let addresses = servers
             .iter()
-            .map(|server| server.parse::<async_nats::ServerAddr>().map_err(|error| anyhow::anyhow!("nats.url: {}: {error}", without_login(server))))
+            .map(|server| {
+                server.parse::<async_nats::ServerAddr>().map_err(|error| anyhow::anyhow!("nats.url: {}: {error}", without_login(server)))
+            })
             .collect::<anyhow::Result<Vec<_>>>()?;
         let shown = servers.iter().map(|server| without_login(server)).collect::<Vec<_>>().join(",");
         let (connected, mut connects) = watch::channel(0_u64);
@@ -58,12 +60,24 @@ impl Bus {
         condition.met();
         // The event of this first connect comes by a task of its own; later ones mean a new connection. An event that is lost only costs a repeat.
         let _ = tokio::time::timeout(Duration::from_secs(1), connects.wait_for(|connects| *connects > 0)).await;
-        let jetstream = jetstream::ContextBuilder::new().timeout(ANSWER_TIMEOUT).ack_timeout(ANSWER_TIMEOUT).max_ack_inflight(MAX_ACK_INFLIGHT).backpressure_on_inflight(true).build(client.clone());
-        Ok(Self { inner: Arc::new(Inner { client, jetstream, subjects: Subjects::new(&settings.prefix), settings: settings.clone(), connects }) })
+        let jetstream = jetstream::ContextBuilder::new()
+            .timeout(ANSWER_TIMEOUT)
+            .ack_timeout(ANSWER_TIMEOUT)
+            .max_ack_inflight(MAX_ACK_INFLIGHT)
+            .backpressure_on_inflight(true)
+            .build(client.clone());
+        Ok(Self {
+            inner: Arc::new(Inner { client, jetstream, subjects: Subjects::new(&settings.prefix), settings: settings.clone(), connects }),
+        })
     }
 }
 
-async fn options(settings: &Nats, client_name: &str, condition: Condition, connected: watch::Sender<u64>) -> anyhow::Result<ConnectOptions> {
+async fn options(
+    settings: &Nats,
+    client_name: &str,
+    condition: Condition,
+    connected: watch::Sender<u64>,
+) -> anyhow::Result<ConnectOptions> {
     let mut options = ConnectOptions::new()
         .name(client_name)
         .client_capacity(16_384)
@@ -83,14 +97,19 @@ async fn options(settings: &Nats, client_name: &str, condition: Condition, conne
                     condition.unmet("connection to NATS lost".to_owned());
                     tracing::warn!("connection to NATS lost, reconnecting");
                 }
-                Event::SlowConsumer(_) => tracing::error!("NATS messages arrived faster than they were read and were dropped here, they will be handed out again"),
+                Event::SlowConsumer(_) => {
+                    tracing::error!(
+                        "NATS messages arrived faster than they were read and were dropped here, they will be handed out again"
+                    );
+                }
                 Event::ServerError(error) => tracing::error!(%error, "NATS server error"),
                 other => tracing::debug!(event = %other, "NATS"),
             }
             std::future::ready(())
         });
     if let Some(user) = &settings.user {
-        options = options.user_and_password(user.clone(), settings.password.as_ref().map(|password| password.expose().to_owned()).unwrap_or_default());
+        options = options
+            .user_and_password(user.clone(), settings.password.as_ref().map(|password| password.expose().to_owned()).unwrap_or_default());
     }
     if let Some(token) = &settings.token {
         options = options.token(token.expose().to_owned());

@@ -52,7 +52,15 @@ impl Bus {
         let stop = CancellationToken::new();
         let mut connects = self.inner.connects.clone();
         connects.mark_unchanged();
-        let puller = Puller { bus: self.clone(), spec, consumer: None, pulls: VecDeque::new(), connects, stop: stop.clone(), pauses: Pauses::default() };
+        let puller = Puller {
+            bus: self.clone(),
+            spec,
+            consumer: None,
+            pulls: VecDeque::new(),
+            connects,
+            stop: stop.clone(),
+            pauses: Pauses::default(),
+        };
         tokio::spawn(puller.run(sender));
         Consumer { deliveries, stop }
     }
@@ -163,7 +171,8 @@ impl Puller {
         let consumer: consumer::Consumer<pull::Config> = self.bus.jetstream().create_consumer_on_stream(wanted.clone(), name).await?;
         let echoed = &consumer.cached_info().config;
         anyhow::ensure!(
-            echoed.filter_subjects == wanted.filter_subjects || (wanted.filter_subjects.len() == 1 && echoed.filter_subject == wanted.filter_subjects[0]),
+            echoed.filter_subjects == wanted.filter_subjects
+                || (wanted.filter_subjects.len() == 1 && echoed.filter_subject == wanted.filter_subjects[0]),
             "nats-server did not take the consumer's filter subjects, it is too old"
         );
         Ok(consumer)

@@ -220,9 +220,16 @@ impl Bus {
             From::Beginning => DeliverPolicy::All,
             From::Now => DeliverPolicy::New,
             From::Sequence(start_sequence) => DeliverPolicy::ByStartSequence { start_sequence },
-            From::Time(time) => DeliverPolicy::ByStartTime { start_time: async_nats::datetime::from_nanos(time.as_nanosecond()).map_err(|error| anyhow::anyhow!("{error}"))? },
+            From::Time(time) => DeliverPolicy::ByStartTime {
+                start_time: async_nats::datetime::from_nanos(time.as_nanosecond()).map_err(|error| anyhow::anyhow!("{error}"))?,
+            },
         };
-        let config = pull::OrderedConfig { deliver_policy, filter_subjects: filters, replay_policy: ReplayPolicy::Instant, ..pull::OrderedConfig::default() };
+        let config = pull::OrderedConfig {
+            deliver_policy,
+            filter_subjects: filters,
+            replay_policy: ReplayPolicy::Instant,
+            ..pull::OrderedConfig::default()
+        };
         let handle = self.jetstream().get_stream(self.stream_name(stream)).await?;
         let consumer = handle.create_consumer(config).await?;
         let messages = consumer.messages().await?.map_err(anyhow::Error::from).boxed();
@@ -244,7 +251,8 @@ impl Bus {
         let mut reader = self.read(stream, filters, from).await?;
         let mut count = 0;
         loop {
-            let stored = tokio::time::timeout(Duration::from_secs(10), reader.next()).await.with_context(|| format!("reading {name} stalled"))??;
+            let stored =
+                tokio::time::timeout(Duration::from_secs(10), reader.next()).await.with_context(|| format!("reading {name} stalled"))??;
             let Some(stored) = stored else { break };
             let finished = stored.remaining == 0 || stored.sequence >= last;
             each(stored);
@@ -262,7 +270,9 @@ impl Bus {
             From::Beginning => DeliverPolicy::All,
             From::Now => return Ok(false),
             From::Sequence(start_sequence) => DeliverPolicy::ByStartSequence { start_sequence },
-            From::Time(time) => DeliverPolicy::ByStartTime { start_time: async_nats::datetime::from_nanos(time.as_nanosecond()).map_err(|error| anyhow::anyhow!("{error}"))? },
+            From::Time(time) => DeliverPolicy::ByStartTime {
+                start_time: async_nats::datetime::from_nanos(time.as_nanosecond()).map_err(|error| anyhow::anyhow!("{error}"))?,
+            },
         };
         let config = pull::Config {
             deliver_policy,

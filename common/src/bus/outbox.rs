@@ -68,7 +68,16 @@ impl<T> Outbox<T> {
     pub fn new(bus: Bus, window: usize) -> Self {
         let mut connects = bus.inner.connects.clone();
         connects.mark_unchanged();
-        Self { connects, bus, window, waiting: VecDeque::new(), sent: 0, paused_until: None, pauses: Pauses::default(), ensured: HashSet::new() }
+        Self {
+            connects,
+            bus,
+            window,
+            waiting: VecDeque::new(),
+            sent: 0,
+            paused_until: None,
+            pauses: Pauses::default(),
+            ensured: HashSet::new(),
+        }
     }
 
     /// Tells whether [`Self::publish`] has to wait for [`Self::next`] first.
@@ -191,7 +200,8 @@ impl Bus {
 }
 
 async fn send(bus: &Bus, message: &Message) -> Result<Acknowledgement, context::PublishError> {
-    let publish = PublishMessage::build().payload(message.payload.clone()).headers(message.headers.clone().into_inner()).message_id(&message.id);
+    let publish =
+        PublishMessage::build().payload(message.payload.clone()).headers(message.headers.clone().into_inner()).message_id(&message.id);
     let sent = bus.jetstream().send_publish(message.subject.clone(), publish).await?;
     Ok(Box::pin(sent.into_future()))
 }

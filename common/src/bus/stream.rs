@@ -57,7 +57,8 @@ impl Bus {
         let found = match self.jetstream().get_stream(&wanted.name).await {
             Ok(found) => found.cached_info().config.clone(),
             Err(error) if is_not_found(&error) => {
-                let created = self.jetstream().create_stream(wanted.clone()).await.map_err(|error| fail(explain(&error.to_string(), &wanted)))?;
+                let created =
+                    self.jetstream().create_stream(wanted.clone()).await.map_err(|error| fail(explain(&error.to_string(), &wanted)))?;
                 let echoed = &created.cached_info().config;
                 tracing::info!(stream = wanted.name, replicas = echoed.num_replicas, "created stream");
                 return Ok(());
@@ -69,13 +70,19 @@ impl Bus {
             return Ok(());
         }
         if found.metadata.get(MANAGED.0).map(String::as_str) != Some(MANAGED.1) {
-            tracing::warn!(stream = wanted.name, differences = differences.join(", "), "stream was made by hand with other settings, using it as it is");
+            tracing::warn!(
+                stream = wanted.name,
+                differences = differences.join(", "),
+                "stream was made by hand with other settings, using it as it is"
+            );
             return Ok(());
         }
         match self.jetstream().update_stream(wanted.clone()).await {
             Ok(_) => tracing::info!(stream = wanted.name, differences = differences.join(", "), "updated stream"),
             Err(error) => tracing::warn!(
-                stream = wanted.name, differences = differences.join(", "), error = explain(&error.to_string(), &wanted),
+                stream = wanted.name,
+                differences = differences.join(", "),
+                error = explain(&error.to_string(), &wanted),
                 "stream keeps its old settings, the server refuses the change"
             ),
         }
@@ -86,13 +93,24 @@ impl Bus {
         let (settings, subjects) = (self.settings(), self.subjects());
         let (configured, default) = (&settings.streams, Streams::default());
         let (subject, limits, retention, description) = match stream {
-            Stream::Raw => (subjects.all("raw"), configured.raw.or(default.raw), stream::RetentionPolicy::Limits, "events as the API server gave them"),
-            Stream::Enriched => {
-                (subjects.all("enriched"), configured.enriched.or(default.enriched), stream::RetentionPolicy::Limits, "events with their objects' metadata")
+            Stream::Raw => {
+                (subjects.all("raw"), configured.raw.or(default.raw), stream::RetentionPolicy::Limits, "events as the API server gave them")
             }
-            Stream::Out(receiver) => (subjects.out(receiver), configured.out.or(default.out), stream::RetentionPolicy::WorkQueue, "waits for one receiver"),
-            Stream::Dead => (subjects.all("dead"), configured.dead.or(default.dead), stream::RetentionPolicy::Limits, "what receivers refused"),
-            Stream::Gap => (subjects.all("gap"), configured.gap.or(default.gap), stream::RetentionPolicy::Limits, "where events may be missing"),
+            Stream::Enriched => (
+                subjects.all("enriched"),
+                configured.enriched.or(default.enriched),
+                stream::RetentionPolicy::Limits,
+                "events with their objects' metadata",
+            ),
+            Stream::Out(receiver) => {
+                (subjects.out(receiver), configured.out.or(default.out), stream::RetentionPolicy::WorkQueue, "waits for one receiver")
+            }
+            Stream::Dead => {
+                (subjects.all("dead"), configured.dead.or(default.dead), stream::RetentionPolicy::Limits, "what receivers refused")
+            }
+            Stream::Gap => {
+                (subjects.all("gap"), configured.gap.or(default.gap), stream::RetentionPolicy::Limits, "where events may be missing")
+            }
         };
         let Limits { max_age_seconds, max_bytes } = limits;
         stream::Config {
@@ -147,7 +165,10 @@ fn differences(wanted: &stream::Config, found: &stream::Config) -> Vec<String> {
 fn explain(error: &str, wanted: &stream::Config) -> String {
     let lower = error.to_ascii_lowercase();
     if lower.contains("insufficient storage") || lower.contains("resources exceeded") {
-        return format!("{error}; it asks for {} bytes: lower nats.streams.*.maxBytes or give nats-server more max_file_store", wanted.max_bytes);
+        return format!(
+            "{error}; it asks for {} bytes: lower nats.streams.*.maxBytes or give nats-server more max_file_store",
+            wanted.max_bytes
+        );
     }
     if lower.contains("replicas") || lower.contains("no suitable peers") {
         return format!("{error}; nats.replicas is {}, which needs a NATS cluster of at least as many servers", wanted.num_replicas);

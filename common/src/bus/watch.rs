@@ -63,7 +63,13 @@ impl LossWatch {
         }
         self.metrics.lost.inc_by(to - from + 1);
         let stream = self.bus.stream_name(&self.spec.stream);
-        tracing::error!(stream, consumer = self.spec.durable, from, to, "the stream's limits dropped messages before they were read, raise nats.streams.*.maxBytes or maxAgeSeconds");
+        tracing::error!(
+            stream,
+            consumer = self.spec.durable,
+            from,
+            to,
+            "the stream's limits dropped messages before they were read, raise nats.streams.*.maxBytes or maxAgeSeconds"
+        );
         let marker = gap::Gap::limits(&self.subject, &stream, &self.spec.durable, from, to);
         self.bus.publish_gap(&marker).await;
         Ok(())

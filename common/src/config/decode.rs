@@ -11,11 +11,7 @@ use serde::{
     de::{self, IntoDeserializer, Visitor},
 };
 
-use super::{
-    Located, Node, NodeKind as Kind, Problem, Secret,
-    document::Key,
-    problem::nearest,
-};
+use super::{Located, Node, NodeKind as Kind, Problem, Secret, document::Key, problem::nearest};
 
 impl Node {
     /// Decodes this node; returns the value and the keys that `T` does not know.
@@ -306,8 +302,14 @@ impl<'de> de::MapAccess<'de> for Entries<'_> {
 }
 
 pub(super) fn unknown_key(key: &Key, node: &Node, known: &[&str]) -> Problem {
-    let advice = nearest(&key.text, known.iter().copied()).map_or_else(|| format!("known are {}", known.join(", ")), |meant| format!("{meant} is probably meant"));
-    Problem { line: key.line, column: key.column, path: node.path.clone(), message: format!("unknown key {:?} is ignored, {advice}", key.text) }
+    let advice = nearest(&key.text, known.iter().copied())
+        .map_or_else(|| format!("known are {}", known.join(", ")), |meant| format!("{meant} is probably meant"));
+    Problem {
+        line: key.line,
+        column: key.column,
+        path: node.path.clone(),
+        message: format!("unknown key {:?} is ignored, {advice}", key.text),
+    }
 }
 
 /// The four parts of a [`Located`] value.

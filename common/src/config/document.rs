@@ -128,7 +128,8 @@ pub(super) fn parse(text: &str, lookup: &dyn Fn(&str) -> Option<String>) -> Resu
     let (variables, marked) = Variables::take(text, lookup).map_err(|problem| vec![problem])?;
     let mut options = Options::default();
     options.strict_booleans = true;
-    let raw: Option<Spanned<Raw>> = serde_saphyr::from_str_with_options(&marked, options).map_err(|error| vec![syntax_problem(&error, text)])?;
+    let raw: Option<Spanned<Raw>> =
+        serde_saphyr::from_str_with_options(&marked, options).map_err(|error| vec![syntax_problem(&error, text)])?;
     let mut reader = Reader { variables: &variables, source: &marked, problems: Vec::new() };
     let mut root = match raw {
         Some(raw) => reader.node(raw, String::new()),
@@ -251,13 +252,15 @@ impl Reader<'_> {
                 Kind::Scalar { string: quoted || !resolved.1, text: resolved.0, hidden: resolved.1 }
             }
             Raw::Other(text) => Kind::Scalar { text: self.source_at(&raw.defined).unwrap_or(text), string: false, hidden: false },
-            Raw::Seq(items) => Kind::Seq(items.into_iter().enumerate().map(|(at, item)| self.node(item, format!("{path}[{at}]"))).collect()),
-            Raw::Map(entries) => Kind::Map(entries.into_iter().map(|(key, value)| self.entry(key, value, &path)).collect()),
+            Raw::Seq(items) => {
+                Kind::Seq(items.into_iter().enumerate().map(|(at, item)| self.node(item, format!("{path}[{at}]"))).collect())
+            }
+            Raw::Map(entries) => Kind::Map(entries.into_iter().map(|(key, value)| self.entry(&key, value, &path)).collect()),
         };
         Node { kind, line, column, path }
     }
 
-    fn entry(&mut self, key: Spanned<String>, value: Spanned<Raw>, path: &str) -> (Key, Node) {
+    fn entry(&mut self, key: &Spanned<String>, value: Spanned<Raw>, path: &str) -> (Key, Node) {
         let (line, column) = place(&key.referenced);
         let (text, _) = self.resolve(&key.value, path);
         let below = if path.is_empty() { text.clone() } else { format!("{path}.{text}") };

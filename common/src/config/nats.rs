@@ -68,8 +68,14 @@ impl Nats {
     /// Returns every configured server, `nats://127.0.0.1:4222` when there is none.
     #[must_use]
     pub fn servers(&self) -> Vec<String> {
-        let mut servers: Vec<String> =
-            self.url.iter().chain(&self.urls).flat_map(|urls| urls.split(',')).map(|url| url.trim().to_owned()).filter(|url| !url.is_empty()).collect();
+        let mut servers: Vec<String> = self
+            .url
+            .iter()
+            .chain(&self.urls)
+            .flat_map(|urls| urls.split(','))
+            .map(|url| url.trim().to_owned())
+            .filter(|url| !url.is_empty())
+            .collect();
         if servers.is_empty() {
             servers.push("nats://127.0.0.1:4222".to_owned());
         }
@@ -96,7 +102,10 @@ impl Nats {
         if self.ack_wait_seconds == 0 || self.ack_wait_seconds * 2 > self.duplicate_window_seconds {
             problems.push((
                 "ackWaitSeconds",
-                format!("found {}, must be at least 1 and at most half of duplicateWindowSeconds ({})", self.ack_wait_seconds, self.duplicate_window_seconds),
+                format!(
+                    "found {}, must be at least 1 and at most half of duplicateWindowSeconds ({})",
+                    self.ack_wait_seconds, self.duplicate_window_seconds
+                ),
             ));
         }
         if self.tls.cert_file.is_some() != self.tls.key_file.is_some() {

@@ -9,8 +9,27 @@ use crate::subjects;
 
 /// Every kind of receiver users' files may hold.
 pub const KINDS: &[&str] = &[
-    "stdout", "file", "pipe", "webhook", "elasticsearch", "opensearch", "loki", "slack", "teams", "opsgenie", "kafka", "kinesis", "firehose", "sns", "sqs", "eventbridge",
-    "opscenter", "pubsub", "bigquery", "syslog", "inMemory",
+    "stdout",
+    "file",
+    "pipe",
+    "webhook",
+    "elasticsearch",
+    "opensearch",
+    "loki",
+    "slack",
+    "teams",
+    "opsgenie",
+    "kafka",
+    "kinesis",
+    "firehose",
+    "sns",
+    "sqs",
+    "eventbridge",
+    "opscenter",
+    "pubsub",
+    "bigquery",
+    "syslog",
+    "inMemory",
 ];
 
 /// Kinds that page or chat: by default they get only the first version of an event.
@@ -84,7 +103,12 @@ fn read_one(node: &Node, errors: &mut Vec<Problem>, warnings: &mut Vec<Problem>)
             kinds.push(entry);
         } else if matches!(entry.1.kind, NodeKind::Map(_)) {
             let meant = nearest(key, KINDS.iter().copied()).map(|kind| format!(", {kind} is probably meant")).unwrap_or_default();
-            errors.push(Problem { line: entry.0.line, column: entry.0.column, path: entry.1.path.clone(), message: format!("unknown kind of receiver {key:?}{meant}; known are {}", KINDS.join(", ")) });
+            errors.push(Problem {
+                line: entry.0.line,
+                column: entry.0.column,
+                path: entry.1.path.clone(),
+                message: format!("unknown kind of receiver {key:?}{meant}; known are {}", KINDS.join(", ")),
+            });
             return None;
         } else {
             warnings.push(decode::unknown_key(&entry.0, &entry.1, OPTION_KEYS));
@@ -98,7 +122,11 @@ fn read_one(node: &Node, errors: &mut Vec<Problem>, warnings: &mut Vec<Problem>)
             return None;
         }
     };
-    for (key, value) in [("maxAttempts", options.max_attempts.map(u64::from)), ("concurrency", options.concurrency.map(|n| n as u64)), ("batch", options.batch.map(|n| n as u64))] {
+    for (key, value) in [
+        ("maxAttempts", options.max_attempts.map(u64::from)),
+        ("concurrency", options.concurrency.map(|n| n as u64)),
+        ("batch", options.batch.map(|n| n as u64)),
+    ] {
         if value == Some(0) {
             errors.push(node.problem_at(key, "found 0, must be above 0".to_owned()).below(&node.path));
         }
@@ -111,7 +139,12 @@ fn read_one(node: &Node, errors: &mut Vec<Problem>, warnings: &mut Vec<Problem>)
         }
         [_, second, ..] => {
             let all: Vec<&str> = kinds.iter().map(|(key, _)| key.text.as_str()).collect();
-            errors.push(Problem { line: second.0.line, column: second.0.column, path: node.path.clone(), message: format!("receiver {:?} has several kinds ({}), make a receiver of each", name.value, all.join(", ")) });
+            errors.push(Problem {
+                line: second.0.line,
+                column: second.0.column,
+                path: node.path.clone(),
+                message: format!("receiver {:?} has several kinds ({}), make a receiver of each", name.value, all.join(", ")),
+            });
             None
         }
     }
@@ -138,7 +171,10 @@ pub(super) fn check_names(receivers: &[Receiver], errors: &mut Vec<Problem>) {
         if name.value.is_empty() {
             errors.push(name.problem("the receiver's name is empty".to_owned()));
         } else if let Some(first) = seen.insert(subjects::name_part(&name.value), receiver) {
-            errors.push(name.problem(format!("receiver {:?} has the same name on NATS as {:?} on line {}, rename one", name.value, first.name.value, first.name.line)));
+            errors.push(name.problem(format!(
+                "receiver {:?} has the same name on NATS as {:?} on line {}, rename one",
+                name.value, first.name.value, first.name.line
+            )));
         }
     }
 }

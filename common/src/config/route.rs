@@ -44,7 +44,8 @@ pub struct Rule {
 impl Rule {
     /// Iterates over every pattern that is set.
     pub fn patterns(&self) -> impl Iterator<Item = &Located<String>> {
-        let fields = [&self.message, &self.api_version, &self.kind, &self.namespace, &self.reason, &self.type_, &self.component, &self.host];
+        let fields =
+            [&self.message, &self.api_version, &self.kind, &self.namespace, &self.reason, &self.type_, &self.component, &self.host];
         fields.into_iter().chain(self.labels.values()).chain(self.annotations.values()).filter(|pattern| !pattern.value.is_empty())
     }
 }
@@ -59,15 +60,22 @@ impl Route {
         }
         for receiver in self.r#match.iter().filter_map(|rule| rule.receiver.as_ref()).filter(|receiver| !receiver.value.is_empty()) {
             if !receivers.contains(&receiver.value.as_str()) {
-                let advice = nearest(&receiver.value, receivers.iter().copied())
-                    .map_or_else(|| format!("known are {}", if receivers.is_empty() { "none".to_owned() } else { receivers.join(", ") }), |meant| format!("{meant:?} is probably meant"));
+                let advice = nearest(&receiver.value, receivers.iter().copied()).map_or_else(
+                    || format!("known are {}", if receivers.is_empty() { "none".to_owned() } else { receivers.join(", ") }),
+                    |meant| format!("{meant:?} is probably meant"),
+                );
                 errors.push(receiver.problem(format!("no receiver is called {:?}, {advice}", receiver.value)));
             }
         }
         for found in self.drop.iter().chain(&self.r#match).flat_map(Rule::patterns) {
             if let Err(reason) = pattern::compile(&found.value) {
                 let advice = repaired(&found.value).map_or_else(String::new, |meant| format!(", {meant:?} is probably meant"));
-                warnings.push(found.problem(format!("found {:?}, which is not a regular expression and never matches ({reason}){advice}", found.value)));
+                warnings.push(
+                    found.problem(format!(
+                        "found {:?}, which is not a regular expression and never matches ({reason}){advice}",
+                        found.value
+                    )),
+                );
             }
         }
         for route in &self.routes {

@@ -74,7 +74,8 @@ receivers:
 
 #[test]
 fn variables_are_put_in_and_other_dollars_stay() {
-    let config = parse("clusterName: $x-$1-$${COUNT}-${NO:-d}-${COUNT}\ncacheSize: ${COUNT} # ${UNSET} in a comment\n").expect("loads").config;
+    let config =
+        parse("clusterName: $x-$1-$${COUNT}-${NO:-d}-${COUNT}\ncacheSize: ${COUNT} # ${UNSET} in a comment\n").expect("loads").config;
     assert_eq!(config.cluster_name, "$x-$1-${COUNT}-d-7");
     assert_eq!(config.cache_size, 7);
     assert_eq!(
@@ -102,13 +103,31 @@ fn mistakes_are_named_with_their_places() {
         ("cacheSize: 0", "config.yaml:1:12: cacheSize: found 0, must be above 0; omitLookup: true switches lookups off"),
         ("logFormat: yaml", "config.yaml:1:12: logFormat: found \"yaml\", expected one of json, pretty"),
         ("logLevel: loud", "config.yaml:1:11: logLevel: found \"loud\", expected trace, debug, info, warn, error, fatal or panic"),
-        ("metricsNamePrefix: herald", "config.yaml:1:20: metricsNamePrefix: found \"herald\", must match ^[a-zA-Z][a-zA-Z0-9_:]*_$, for example event_exporter_"),
-        ("throttlePeriod: 1\nmaxEventAgeSeconds: 2", "config.yaml:1:17: throttlePeriod: throttlePeriod and maxEventAgeSeconds are both set, keep maxEventAgeSeconds"),
-        ("receivers:\n  - name: a\n    stdout: {}\n    file: {path: x}\n", "config.yaml:4:5: receivers[0]: receiver \"a\" has several kinds (stdout, file), make a receiver of each"),
-        ("receivers:\n  - name: a\n    webhok: {}\n", "config.yaml:3:5: receivers[0].webhok: unknown kind of receiver \"webhok\", webhook is probably meant; known are stdout, file, pipe, webhook, elasticsearch, opensearch, loki, slack, teams, opsgenie, kafka, kinesis, firehose, sns, sqs, eventbridge, opscenter, pubsub, bigquery, syslog, inMemory"),
+        (
+            "metricsNamePrefix: herald",
+            "config.yaml:1:20: metricsNamePrefix: found \"herald\", must match ^[a-zA-Z][a-zA-Z0-9_:]*_$, for example event_exporter_",
+        ),
+        (
+            "throttlePeriod: 1\nmaxEventAgeSeconds: 2",
+            "config.yaml:1:17: throttlePeriod: throttlePeriod and maxEventAgeSeconds are both set, keep maxEventAgeSeconds",
+        ),
+        (
+            "receivers:\n  - name: a\n    stdout: {}\n    file: {path: x}\n",
+            "config.yaml:4:5: receivers[0]: receiver \"a\" has several kinds (stdout, file), make a receiver of each",
+        ),
+        (
+            "receivers:\n  - name: a\n    webhok: {}\n",
+            "config.yaml:3:5: receivers[0].webhok: unknown kind of receiver \"webhok\", webhook is probably meant; known are stdout, file, pipe, webhook, elasticsearch, opensearch, loki, slack, teams, opsgenie, kafka, kinesis, firehose, sns, sqs, eventbridge, opscenter, pubsub, bigquery, syslog, inMemory",
+        ),
         ("receivers:\n  - stdout: {}\n", "config.yaml:2:5: receivers[0]: name is missing"),
-        ("receivers:\n  - name: a\n    stdout: {}\n  - name: a\n    stdout: {}\n", "config.yaml:4:11: receivers[1].name: receiver \"a\" has the same name on NATS as \"a\" on line 2, rename one"),
-        ("receivers:\n  - name: slack\n    stdout: {}\nroute:\n  match:\n    - receiver: slak\n", "config.yaml:6:17: route.match[0].receiver: no receiver is called \"slak\", \"slack\" is probably meant"),
+        (
+            "receivers:\n  - name: a\n    stdout: {}\n  - name: a\n    stdout: {}\n",
+            "config.yaml:4:11: receivers[1].name: receiver \"a\" has the same name on NATS as \"a\" on line 2, rename one",
+        ),
+        (
+            "receivers:\n  - name: slack\n    stdout: {}\nroute:\n  match:\n    - receiver: slak\n",
+            "config.yaml:6:17: route.match[0].receiver: no receiver is called \"slak\", \"slack\" is probably meant",
+        ),
         ("nats: {replicas: 2}", "config.yaml:1:18: nats.replicas: found 2, must be 1, 3 or 5"),
         ("nats: {password: [x]}", "config.yaml:1:18: nats.password: found a secret, expected a string"),
         ("- a", "config.yaml:1:1: found a list, expected keys such as route and receivers"),

@@ -60,7 +60,12 @@ impl<'a> Variables<'a> {
                 };
                 let column = u32::try_from(line[..line.len() - rest.len()].chars().count() + 1).unwrap_or(u32::MAX);
                 if variables.found.len() >= MAX_VARIABLES {
-                    return Err(Problem { line: line_number, column, path: String::new(), message: format!("more than {MAX_VARIABLES} variables in one file") });
+                    return Err(Problem {
+                        line: line_number,
+                        column,
+                        path: String::new(),
+                        message: format!("more than {MAX_VARIABLES} variables in one file"),
+                    });
                 }
                 marked.push(MARK);
                 marked.push(index_mark(variables.found.len()));
@@ -142,6 +147,7 @@ fn reference(text: &str) -> Option<(What, usize)> {
         return (!path.is_empty()).then(|| (What::File(path.to_owned()), length));
     }
     let (name, default) = inside.split_once(":-").map_or((inside, None), |(name, default)| (name, Some(default.to_owned())));
-    let is_name = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_') && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    let is_name =
+        name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_') && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
     is_name.then(|| (What::Variable { name: name.to_owned(), default }, length))
 }

@@ -1,6 +1,6 @@
 //! JSON as Go's `encoding/json` prints it.
 //!
-//! Go escapes `<`, `>`, `&`, U+2028 and U+2029 inside strings so that JSON may stand in HTML; everything else equals serde_json's compact form.
+//! Go escapes `<`, `>`, `&`, U+2028 and U+2029 inside strings so that JSON may stand in HTML; everything else equals `serde_json`'s compact form.
 
 use std::io;
 

@@ -69,16 +69,7 @@ struct Rfc3339 {
 impl fmt::Display for Rfc3339 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let utc = TimeZone::UTC.to_datetime(self.timestamp);
-        write!(
-            f,
-            "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}",
-            utc.year(),
-            utc.month(),
-            utc.day(),
-            utc.hour(),
-            utc.minute(),
-            utc.second()
-        )?;
+        write!(f, "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}", utc.year(), utc.month(), utc.day(), utc.hour(), utc.minute(), utc.second())?;
         if self.fraction {
             write!(f, ".{:06}", utc.subsec_nanosecond() / 1_000)?;
         }

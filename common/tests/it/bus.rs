@@ -10,7 +10,13 @@ use herald_common::{
     health::Health,
     metrics::Metrics,
 };
-use herald_testkit::{nats::{NatsCluster, NatsServer}, scratch::Port, skip_unless, tools::Tool, wait};
+use herald_testkit::{
+    nats::{NatsCluster, NatsServer},
+    scratch::Port,
+    skip_unless,
+    tools::Tool,
+    wait,
+};
 
 const BOUND: Duration = Duration::from_secs(30);
 
@@ -51,7 +57,8 @@ async fn publish(bus: &Bus, numbers: std::ops::Range<usize>) {
 async fn held(bus: &Bus) -> Vec<usize> {
     let read = || async {
         let mut numbers = Vec::new();
-        let each = |stored: herald_common::bus::inspect::Stored| numbers.push(String::from_utf8_lossy(&stored.payload).parse().expect("a number"));
+        let each =
+            |stored: herald_common::bus::inspect::Stored| numbers.push(String::from_utf8_lossy(&stored.payload).parse().expect("a number"));
         bus.read_back(&Stream::Raw, Vec::new(), From::Beginning, each).await.ok().map(|_| numbers)
     };
     wait::some("the stream to be read", BOUND, read).await.expect("reads")
@@ -73,7 +80,10 @@ async fn tokens_come_back_in_order_and_a_repeat_is_told() {
     assert_eq!(acknowledged, [(1, 1, false), (2, 2, false), (1, 1, true)]);
     let huge = Message { payload: vec![b'x'; 2 << 20].into(), ..message(&bus, 9) };
     let (number, error) = outbox.publish(huge, 9).await.expect_err("too large");
-    assert_eq!((number, error.to_string().as_str()), (9, "message of 2097152 bytes is larger than the 1048576 bytes nats-server takes (its max_payload)"));
+    assert_eq!(
+        (number, error.to_string().as_str()),
+        (9, "message of 2097152 bytes is larger than the 1048576 bytes nats-server takes (its max_payload)")
+    );
 }
 
 #[tokio::test]
@@ -175,7 +185,12 @@ async fn a_stream_made_by_hand_is_respected_and_one_of_ours_follows_the_configur
     skip_unless!(Tool::NatsServer);
     let nats = NatsServer::start().await.expect("starts");
     let client = async_nats::jetstream::new(async_nats::connect(nats.url()).await.expect("connects"));
-    let by_hand = async_nats::jetstream::stream::Config { name: "HERALD_RAW".into(), subjects: vec!["herald.raw.>".into()], max_bytes: 12_345, ..Default::default() };
+    let by_hand = async_nats::jetstream::stream::Config {
+        name: "HERALD_RAW".into(),
+        subjects: vec!["herald.raw.>".into()],
+        max_bytes: 12_345,
+        ..Default::default()
+    };
     client.create_stream(by_hand).await.expect("created");
     let mut settings = settings(nats.url());
     connect(&settings).await.ensure_stream(&Stream::Raw).await.expect("usable");
@@ -185,7 +200,8 @@ async fn a_stream_made_by_hand_is_respected_and_one_of_ours_follows_the_configur
     let bus = connect(&settings).await;
     bus.ensure_stream(&Stream::Raw).await.expect("usable");
     bus.ensure_stream(&Stream::Dead).await.expect("updated");
-    let limits: Vec<(String, i64)> = bus.stream_states().await.expect("states").into_iter().map(|state| (state.name, state.max_bytes)).collect();
+    let limits: Vec<(String, i64)> =
+        bus.stream_states().await.expect("states").into_iter().map(|state| (state.name, state.max_bytes)).collect();
     assert_eq!(limits, [("HERALD_DEAD".to_owned(), 99_999), ("HERALD_RAW".to_owned(), 12_345)]);
 }
 
@@ -206,7 +222,8 @@ async fn what_a_limit_drops_is_counted_and_named_in_a_gap_marker() {
     let stop = CancellationToken::new();
     let watching = tokio::spawn(LossWatch::new(bus.clone(), spec("slow"), "slow", metrics.clone()).run(stop.clone()));
     wait::until("the loss to be noticed", BOUND, || async { metrics.lost.get() > 0 }).await.expect("noticed");
-    let first = bus.stream_states().await.expect("states").into_iter().find(|state| state.name == "HERALD_RAW").expect("there").first_sequence;
+    let first =
+        bus.stream_states().await.expect("states").into_iter().find(|state| state.name == "HERALD_RAW").expect("there").first_sequence;
     let mut reader = bus.read(&Stream::Gap, Vec::new(), From::Beginning).await.expect("reads");
     let stored = tokio::time::timeout(BOUND, reader.next()).await.expect("in time").expect("reads").expect("a marker");
     let gap: Gap = serde_json::from_slice(&stored.payload).expect("a marker");

@@ -26,13 +26,20 @@ struct Case {
 
 /// The configuration of a case: its tree, and a receiver of every name it is recorded to deliver to or names.
 fn config_text(case: &Case) -> String {
-    let mut names: Vec<&str> = case.route.split("receiver:").skip(1).filter_map(|rest| rest.trim_start().split(['\n', '}', ',', '#']).next()).map(|name| name.trim().trim_matches(['"', '\''])).collect();
+    let mut names: Vec<&str> = case
+        .route
+        .split("receiver:")
+        .skip(1)
+        .filter_map(|rest| rest.trim_start().split(['\n', '}', ',', '#']).next())
+        .map(|name| name.trim().trim_matches(['"', '\'']))
+        .collect();
     names.extend(case.want.values().flatten().map(String::as_str));
     names.retain(|name| !name.is_empty());
     names.sort_unstable();
     names.dedup();
     let indented: String = case.route.lines().map(|line| format!("  {line}\n")).collect();
-    let receivers: String = names.iter().map(|name| format!("  - name: {}\n    stdout: {{}}\n", serde_json::to_string(name).expect("a string"))).collect();
+    let receivers: String =
+        names.iter().map(|name| format!("  - name: {}\n    stdout: {{}}\n", serde_json::to_string(name).expect("a string"))).collect();
     format!("route:\n{indented}receivers:\n{receivers}")
 }
 

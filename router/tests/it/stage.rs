@@ -165,7 +165,8 @@ async fn what_is_no_event_becomes_a_dead_letter_and_stops_nothing() {
     assert_eq!(fixture.waiting(out("archive")).await, ["c/a/1/archive"]);
     let mut reasons = Vec::new();
     let dead = vec![fixture.bus.subjects().dead("router")];
-    let each = |stored: herald_common::bus::inspect::Stored| reasons.push(stored.headers.get(header::DEAD_REASON).unwrap_or_default().to_owned());
+    let each =
+        |stored: herald_common::bus::inspect::Stored| reasons.push(stored.headers.get(header::DEAD_REASON).unwrap_or_default().to_owned());
     fixture.bus.read_back(&Stream::Dead, dead, From::Beginning, each).await.expect("reads");
     assert_eq!(reasons.len(), 1);
     assert!(reasons[0].contains("EOF"), "{reasons:?}");

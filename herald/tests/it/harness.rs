@@ -1,0 +1,147 @@
+//! A whole pipeline of separate processes, and a namespace on a real API server whose events it exports into a file.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use anyhow::{Context as _, Result};
+use herald_testkit::{
+    kubernetes::ApiClient,
+    nats::NatsServer,
+    scratch::Scratch,
+    stage::{Stage, StageOptions},
+    wait,
+};
+use serde_json::{Value, json};
+
+/// How long anything may take that is not a measurement.
+pub(crate) const BOUND: Duration = Duration::from_secs(90);
+
+/// The stages in the order of the pipeline.
+pub(crate) const STAGES: [&str; 4] = ["herald-watcher", "herald-enricher", "herald-router", "herald-sinks"];
+
+/// NATS and the four stages, ended when dropped.
+pub(crate) struct Pipeline {
+    pub(crate) nats: NatsServer,
+    pub(crate) stages: Vec<Stage>,
+    scratch: Scratch,
+}
+
+impl Pipeline {
+    /// Starts a pipeline that exports one namespace into a file; `more` is more configuration, `enrichers` how many of them.
+    pub(crate) async fn start(namespace: &str, kubeconfig: &Path, enrichers: usize, more: &str) -> Result<Self> {
+        Self::launch(&[kubeconfig; 4], enrichers, &format!("namespace: {namespace}\n{more}")).await
+    }
+
+    /// Starts a pipeline whose watcher and enricher have different permissions, and which watches every namespace but exports one.
+    pub(crate) async fn with_kubeconfigs(watcher: &Path, enricher: &Path, namespace: &str) -> Result<Self> {
+        let rules = format!("route: {{routes: [{{match: [{{namespace: ^{namespace}$, receiver: out}}]}}]}}");
+        Self::launch(&[watcher, enricher, enricher, enricher], 1, &rules).await
+    }
+
+    async fn launch(kubeconfigs: &[&Path; 4], enrichers: usize, more: &str) -> Result<Self> {
+        let scratch = Scratch::new("pipeline")?;
+        let out = scratch.path().join("out.json");
+        let rules = if more.contains("route:") { "" } else { "route: {routes: [{match: [{receiver: out}]}]}" };
+        let config = format!(
+            "clusterName: e2e\nlogFormat: json\nmaxEventAgeSeconds: 600\nkubeQPS: 1000\nkubeBurst: 1000\n{rules}\n\
+             receivers: [{{name: out, file: {{path: {}}}}}]\n{more}\n",
+            out.display()
+        );
+        let conf = scratch.write("config.yaml", &config)?;
+        let nats = NatsServer::start().await?;
+        let mut stages = Vec::new();
+        for (name, kubeconfig) in STAGES.iter().zip(kubeconfigs) {
+            for _ in 0..if *name == "herald-enricher" { enrichers } else { 1 } {
+                stages.push(StageOptions::new(name).conf(&conf).kubeconfig(kubeconfig).nats(&nats.url()).start()?);
+            }
+        }
+        let pipeline = Self { nats, stages, scratch };
+        for stage in &pipeline.stages {
+            stage.ready().await?;
+        }
+        Ok(pipeline)
+    }
+
+    pub(crate) fn out(&self) -> PathBuf {
+        self.scratch.path().join("out.json")
+    }
+
+    /// What has been delivered: how often each `uid/resourceVersion` came, with its last text.
+    pub(crate) fn delivered(&self) -> BTreeMap<String, (usize, String)> {
+        let mut delivered = BTreeMap::new();
+        // Not there before the first event.
+        for line in std::fs::read_to_string(self.out()).unwrap_or_default().lines() {
+            let Ok(event) = serde_json::from_str::<Value>(line) else { continue };
+            let (count, text) = delivered.entry(identity(&event)).or_insert((0, String::new()));
+            *count += 1;
+            line.clone_into(text);
+        }
+        delivered
+    }
+
+    /// Waits until all of these are delivered, and returns what is.
+    pub(crate) async fn wait_for(&self, wanted: &[String]) -> Result<BTreeMap<String, (usize, String)>> {
+        let all_there = || async {
+            let delivered = self.delivered();
+            wanted.iter().all(|identity| delivered.contains_key(identity))
+        };
+        let result = wait::until("every event to be delivered", BOUND, all_there).await;
+        let delivered = self.delivered();
+        result.with_context(|| {
+            let missing: Vec<&String> = wanted.iter().filter(|identity| !delivered.contains_key(*identity)).collect();
+            format!("{} of {} events are missing, the first: {:?}", missing.len(), wanted.len(), &missing[..missing.len().min(5)])
+        })?;
+        Ok(delivered)
+    }
+
+    /// The log of a stage.
+    pub(crate) fn log(&self, name: &str) -> Vec<String> {
+        let at = STAGES.iter().position(|stage| *stage == name).unwrap_or_default();
+        self.stages[at].process().output()
+    }
+}
+
+/// `uid/resourceVersion` of an event, raw or exported.
+pub(crate) fn identity(event: &Value) -> String {
+    format!("{}/{}", text(event, "/metadata/uid"), text(event, "/metadata/resourceVersion"))
+}
+
+fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
+    value.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
+}
+
+/// Makes a namespace.
+pub(crate) async fn namespace(admin: &ApiClient, name: &str) -> Result<()> {
+    admin.create("/api/v1/namespaces", &json!({"metadata": {"name": name}})).await?;
+    Ok(())
+}
+
+/// Makes a pod with a label that tells its name.
+pub(crate) async fn pod(admin: &ApiClient, namespace: &str, name: &str) -> Result<Value> {
+    let pod = json!({
+        "metadata": {"name": name, "labels": {"name": name}, "annotations": {"note": "from <here> & there"}},
+        "spec": {"containers": [{"name": "web", "image": "registry.example.com/web:1"}], "automountServiceAccountToken": false}
+    });
+    Ok(admin.create(&format!("/api/v1/namespaces/{namespace}/pods"), &pod).await?)
+}
+
+/// Makes an event about an object.
+pub(crate) async fn event(admin: &ApiClient, namespace: &str, name: &str, about: &Value, kind: &str) -> Result<Value> {
+    let now = now();
+    let event = json!({
+        "metadata": {"name": name}, "reason": "Tested", "message": format!("event {name}"), "type": "Normal", "count": 1,
+        "firstTimestamp": now, "lastTimestamp": now, "source": {"component": "e2e"}, "reportingComponent": "", "reportingInstance": "",
+        "involvedObject": {
+            "kind": kind, "apiVersion": "v1", "namespace": namespace, "name": text(about, "/metadata/name"),
+            "uid": text(about, "/metadata/uid"), "resourceVersion": text(about, "/metadata/resourceVersion")
+        }
+    });
+    Ok(admin.create(&format!("/api/v1/namespaces/{namespace}/events"), &event).await?)
+}
+
+fn now() -> String {
+    jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}

@@ -1,0 +1,6 @@
+//! The four binaries together, on a real nats-server and a real kube-apiserver.
+
+mod delivery;
+mod harness;
+mod kill;
+mod permissions;

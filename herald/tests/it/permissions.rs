@@ -1,0 +1,78 @@
+//! The permissions that ship with Herald are enough, and no more.
+
+use std::process::Command;
+
+use anyhow::{Context as _, Result, ensure};
+use herald_testkit::{
+    kubernetes::{ApiClient, ControlPlane},
+    skip_unless,
+    tools::Tool,
+};
+use serde_json::{Value, json};
+
+use crate::harness::{Pipeline, event, identity, namespace, pod};
+
+/// Renders a kustomization of the repository.
+fn render(folder: &str) -> Result<Vec<Value>> {
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../k8s/");
+    let kubectl = Tool::Kubectl.path()?;
+    let rendered = Command::new(kubectl).args(["kustomize", &format!("{root}{folder}")]).output()?;
+    ensure!(rendered.status.success(), "kubectl kustomize {folder}: {}", String::from_utf8_lossy(&rendered.stderr));
+    let text = String::from_utf8(rendered.stdout)?;
+    text.split("\n---\n").map(|document| Ok(serde_saphyr::from_str(document)?)).collect()
+}
+
+/// The path an object is created at.
+fn path_of(object: &Value) -> Result<String> {
+    let field = |pointer: &str| object.pointer(pointer).and_then(Value::as_str);
+    let (api, kind) = (field("/apiVersion").context("no apiVersion")?, field("/kind").context("no kind")?);
+    let name = field("/metadata/name").context("no name")?;
+    let plural = match kind {
+        "NetworkPolicy" => "networkpolicies".to_owned(),
+        kind => format!("{}s", kind.to_lowercase()),
+    };
+    let root = if api == "v1" { "/api/v1".to_owned() } else { format!("/apis/{api}") };
+    let space = field("/metadata/namespace").map(|namespace| format!("/namespaces/{namespace}")).unwrap_or_default();
+    Ok(format!("{root}{space}/{plural}/{name}"))
+}
+
+async fn apply(admin: &ApiClient, objects: &[Value]) -> Result<usize> {
+    // A namespace comes before what is in it.
+    let (first, rest): (Vec<&Value>, Vec<&Value>) = objects.iter().partition(|object| object["kind"] == "Namespace");
+    for object in first.into_iter().chain(rest) {
+        let path = path_of(object)?;
+        admin.apply(&path, object).await.with_context(|| format!("the API server refuses {path}"))?;
+    }
+    Ok(objects.len())
+}
+
+#[tokio::test]
+async fn the_manifests_are_accepted_and_their_permissions_are_enough() -> Result<()> {
+    skip_unless!(Tool::NatsServer, Tool::Etcd, Tool::KubeApiserver, Tool::Kubectl);
+    let plane = ControlPlane::shared().await?;
+    let admin = plane.admin()?;
+    for folder in ["overlays/external-nats", "overlays/ha", "base"] {
+        ensure!(apply(&admin, &render(folder)?).await? > 20, "{folder} holds next to nothing");
+    }
+    namespace(&admin, "permissions").await?;
+    let web = pod(&admin, "permissions", "web").await?;
+    let secret = admin.create("/api/v1/namespaces/permissions/secrets", &json!({"metadata": {"name": "s", "labels": {"name": "s"}}})).await?;
+    let watcher = plane.kubeconfig_for(&plane.service_account("herald", "herald-watcher").await?)?;
+    let enricher = plane.kubeconfig_for(&plane.service_account("herald", "herald-enricher").await?)?;
+    let pipeline = Pipeline::with_kubeconfigs(&watcher, &enricher, "permissions").await?;
+    let mut wanted = Vec::new();
+    for number in 0..3 {
+        wanted.push(identity(&event(&admin, "permissions", &format!("p-{number}"), &web, "Pod").await?));
+        wanted.push(identity(&event(&admin, "permissions", &format!("s-{number}"), &secret, "Secret").await?));
+    }
+    let delivered = pipeline.wait_for(&wanted).await?;
+    for identity in &wanted {
+        let event: Value = serde_json::from_str(&delivered[identity].1)?;
+        let object = &event["involvedObject"];
+        let readable = object["kind"] == "Pod";
+        ensure!(object["labels"].is_object() == readable, "labels of a {}: {}", object["kind"], object["labels"]);
+    }
+    let said = pipeline.log("herald-enricher").iter().filter(|line| line.contains("forbid") && line.contains("Secret")).count();
+    ensure!(said == 1, "said {said} times that secrets may not be read");
+    Ok(())
+}
