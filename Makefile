@@ -11,11 +11,15 @@ SKIPPED := $(CARGO_TARGET_DIR)/skipped-tests
 help: ## Lists the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
+HERALD := "$(CARGO_TARGET_DIR)/debug/herald"
+
 .PHONY: run
-run: tools ## Builds and runs the whole exporter: the current cluster's events, or a demo cluster's
-	@echo "building Herald (first time: about four minutes)"
+run: ## Builds and runs the whole exporter: the current cluster's events, or a demo cluster's
+	@testkit/tools.sh nats-server
+	@echo "building Herald (the first time it takes about three minutes)"
 	@cargo build --locked --bin herald
-	@"$(CARGO_TARGET_DIR)/debug/herald" up --demo=auto $(ARGS)
+	@$(HERALD) cluster || testkit/tools.sh demo
+	@$(HERALD) up --demo=auto $(ARGS)
 
 .PHONY: build
 build: ## Builds every binary for production
@@ -24,7 +28,7 @@ build: ## Builds every binary for production
 .PHONY: test
 test: tools ## Builds and runs every test, against real servers
 	@rm -f "$(SKIPPED)"; mkdir -p "$(CARGO_TARGET_DIR)"
-	cargo build --locked --workspace --bins
+	cargo build --locked --workspace --bins --examples
 	HERALD_SKIPPED="$(SKIPPED)" cargo test --locked --workspace --no-fail-fast
 	@if [ -s "$(SKIPPED)" ]; then echo; echo "left out for want of a server (make tools gets them):"; sort -u "$(SKIPPED)"; fi
 

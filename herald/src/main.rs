@@ -1,5 +1,6 @@
 //! `herald`, the command people type: the whole exporter in one process, and looking into a running one.
 
+mod cluster;
 mod connect;
 mod demo;
 mod healthcheck;
@@ -42,6 +43,8 @@ enum Command {
     Replay(replay::ReplayArgs),
     /// Exits with 0 when a stage on this machine is ready: the health check of containers
     Healthcheck(healthcheck::HealthcheckArgs),
+    /// Says which cluster the kubeconfig leads to, and whether it answers
+    Cluster(cluster::ClusterArgs),
     /// Serves a simulated Kubernetes API server with a small workload, to try Herald without a cluster
     Demo(demo::DemoArgs),
 }
@@ -56,6 +59,7 @@ fn main() -> ExitCode {
             Command::Status(args) => status::run(args).await,
             Command::Replay(args) => replay::run(args).await,
             Command::Healthcheck(args) => healthcheck::run(args).await,
+            Command::Cluster(args) => cluster::run(args).await,
             Command::Demo(args) => demo::run(args).await,
         }
     })

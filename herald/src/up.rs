@@ -92,8 +92,8 @@ async fn start_demo(args: &mut UpArgs, config: &mut Config, without_file: bool, 
         When::Never => false,
         When::Always => true,
         When::Auto => match herald_watcher::cluster(args.stage.kubeconfig.as_deref()).await {
-            Ok(version) => {
-                tracing::info!(version, "watching the current cluster");
+            Ok(cluster) => {
+                tracing::info!(cluster, "watching the current cluster");
                 false
             }
             Err(error) => {

@@ -6,7 +6,10 @@
 
 use std::{collections::HashSet, time::Duration};
 
-use herald_common::bus::{Bucket, BucketError, BucketSpec, Bus, Delivery};
+use herald_common::{
+    bus::{Bucket, BucketError, BucketSpec, Bus, Delivery},
+    health::Pulse,
+};
 use jiff::Timestamp;
 
 use crate::rule::Event;
@@ -30,7 +33,7 @@ impl FirstVersions {
     }
 
     /// Tells whether this is the version the receiver gets; waits for NATS when it does not answer.
-    pub(crate) async fn is_first(&mut self, receiver: &str, event: &Event<'_>, delivery: &Delivery) -> bool {
+    pub(crate) async fn is_first(&mut self, receiver: &str, event: &Event<'_>, delivery: &Delivery, pulse: &Pulse) -> bool {
         if event.uid.is_empty() {
             if self.reported.insert("no UID") {
                 tracing::warn!(subject = delivery.subject, "event without UID cannot be told from its updates, delivering every version");
@@ -45,6 +48,7 @@ impl FirstVersions {
                     tracing::warn!(%error, "waiting to know whether a receiver has seen an event");
                     self.bucket = None;
                     delivery.in_progress().await;
+                    pulse.beat();
                     tokio::time::sleep(Duration::from_millis(500)).await;
                 }
             }

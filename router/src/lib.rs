@@ -18,6 +18,7 @@ use herald_common::{
     bus::{Bus, ConsumerSpec, DeadLetter, Delivery, LossWatch, Message, Outbox, Stream, header},
     config::{Config, Receiver},
     gap::{Gap, Reason},
+    health::Pulse,
     stage::{Context, Stage},
 };
 
@@ -165,7 +166,7 @@ impl Routing {
                     Some(delivery) => {
                         metrics.received.inc();
                         metrics.in_flight.inc();
-                        self.route(delivery).await;
+                        self.route(delivery, &pulse).await;
                     }
                     None => drained = true,
                 },
@@ -177,7 +178,7 @@ impl Routing {
     }
 
     /// Publishes a delivery to its receivers; the last message carries it back for the acknowledgement.
-    async fn route(&mut self, delivery: Delivery) {
+    async fn route(&mut self, delivery: Delivery, pulse: &Pulse) {
         let view = match View::read(&delivery.payload, delivery.headers.get(header::CONTENT_TYPE)) {
             Ok(view) => view,
             Err(error) => return self.unreadable(delivery, &error).await,
@@ -191,7 +192,7 @@ impl Routing {
         for name in &decision.receivers {
             // The configuration names no rule's receiver that is not there.
             let Some(target) = self.decider.targets.get(*name) else { continue };
-            if target.wants_updates || self.first.is_first(&target.name, &event, &delivery).await {
+            if target.wants_updates || self.first.is_first(&target.name, &event, &delivery, pulse).await {
                 targets.push((target.name.clone(), target.subject.clone()));
             } else {
                 self.context.metrics.dropped.with_label_values(&["updates: false"]).inc();

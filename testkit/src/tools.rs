@@ -23,6 +23,10 @@ pub enum Tool {
     KubeApiserver,
     /// The Kubernetes command line.
     Kubectl,
+    /// The NATS command line.
+    Nats,
+    /// The Python client of NATS: a folder for `PYTHONPATH`.
+    NatsPy,
 }
 
 impl fmt::Display for Tool {
@@ -48,6 +52,8 @@ impl Tool {
             Self::Etcd => "etcd",
             Self::KubeApiserver => "kube-apiserver",
             Self::Kubectl => "kubectl",
+            Self::Nats => "nats",
+            Self::NatsPy => "nats-py",
         }
     }
 
@@ -58,6 +64,8 @@ impl Tool {
             Self::Etcd => Some("3.6.7"),
             Self::KubeApiserver => Some("1.36.3"),
             Self::Kubectl => None,
+            Self::Nats => Some("0.5.1"),
+            Self::NatsPy => Some("2.16.0"),
         }
     }
 
@@ -67,7 +75,8 @@ impl Tool {
             Self::NatsServer => [2, 10],
             Self::Etcd => [3, 5],
             Self::KubeApiserver => [1, 30],
-            Self::Kubectl => [0, 0],
+            Self::Nats => [0, 1],
+            Self::Kubectl | Self::NatsPy => [0, 0],
         }
     }
 
@@ -103,7 +112,7 @@ impl Tool {
             return Err(Missing { tool: self, places: places.join(", "), remedy: "install it" });
         };
         let program = cache().join(format!("{self}-{version}")).join(self.name());
-        if program.is_file() {
+        if program.exists() {
             return Ok(program);
         }
         places.push(program.display().to_string());

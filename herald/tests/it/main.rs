@@ -1,6 +1,7 @@
 //! The four binaries together, on a real nats-server and a real kube-apiserver.
 
 mod delivery;
+mod examples;
 mod harness;
 mod kill;
 mod permissions;
