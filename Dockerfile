@@ -16,7 +16,7 @@ WORKDIR /src
 COPY . .
 RUN find . -type f ! -name Cargo.toml ! -name Cargo.lock ! -name build.rs \
          ! -path '*/src/lib.rs' ! -path '*/src/main.rs' ! -path '*/src/bin/*.rs' \
-         ! -path './*/tests/*.rs' ! -path './*/benches/*.rs' ! -path './*/examples/*.rs' -delete \
+         ! -path './*/tests/*.rs' ! -path './*/benches/*.rs' ! -path './examples/*.rs' -delete \
  && find . -name '*.rs' | while read -r file; do echo 'fn main() {}' > "$file"; done \
  && find . -type d -empty -delete
 

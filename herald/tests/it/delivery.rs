@@ -45,7 +45,7 @@ async fn exactly_once(enrichers: usize) -> Result<()> {
     let space = format!("delivery-{enrichers}");
     namespace(&admin, &space).await?;
     let pods = pods(&admin, &space).await?;
-    let pipeline = Pipeline::start(&space, plane.kubeconfig(), enrichers, "").await?;
+    let pipeline = Pipeline::start(&space, plane.kubeconfig(), enrichers).await?;
     let mut wanted = Vec::new();
     let mut discoveries_warm = 0;
     for round in 0..EVENTS_EACH {
@@ -100,7 +100,7 @@ async fn a_repeated_event_comes_as_further_versions() -> Result<()> {
     let admin = plane.admin()?;
     namespace(&admin, "versions").await?;
     let pod = pod(&admin, "versions", "web").await?;
-    let pipeline = Pipeline::start("versions", plane.kubeconfig(), 1, "").await?;
+    let pipeline = Pipeline::start("versions", plane.kubeconfig(), 1).await?;
     let mut wanted = vec![identity(&event(&admin, "versions", "backoff", &pod, "Pod").await?)];
     for count in 2..6 {
         let patched = admin.patch("/api/v1/namespaces/versions/events/backoff", &json!({"count": count})).await?;

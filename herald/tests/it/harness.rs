@@ -19,6 +19,11 @@ use serde_json::{Value, json};
 /// How long anything may take that is not a measurement.
 pub(crate) const BOUND: Duration = Duration::from_secs(90);
 
+/// What most tests configure.
+pub(crate) const USUAL: &str = "clusterName: e2e\nlogFormat: json\nmaxEventAgeSeconds: 600\nkubeQPS: 1000\nkubeBurst: 1000\nshutdownGrace: 5s\n";
+/// Everything goes to the file.
+pub(crate) const TO_FILE: &str = "route: {routes: [{match: [{receiver: out}]}]}\nreceivers: [{name: out, file: {path: OUT}}]\n";
+
 /// The stages in the order of the pipeline.
 pub(crate) const STAGES: [&str; 4] = ["herald-watcher", "herald-enricher", "herald-router", "herald-sinks"];
 
@@ -30,26 +35,15 @@ pub(crate) struct Pipeline {
 }
 
 impl Pipeline {
-    /// Starts a pipeline that exports one namespace into a file; `more` is more configuration, `enrichers` how many of them.
-    pub(crate) async fn start(namespace: &str, kubeconfig: &Path, enrichers: usize, more: &str) -> Result<Self> {
-        Self::launch(&[kubeconfig; 4], enrichers, &format!("namespace: {namespace}\n{more}")).await
+    /// Starts a pipeline that exports one namespace into a file, with so many enrichers.
+    pub(crate) async fn start(namespace: &str, kubeconfig: &Path, enrichers: usize) -> Result<Self> {
+        Self::launch(&[kubeconfig; 4], enrichers, &format!("{USUAL}namespace: {namespace}\n{TO_FILE}")).await
     }
 
-    /// Starts a pipeline whose watcher and enricher have different permissions, and which watches every namespace but exports one.
-    pub(crate) async fn with_kubeconfigs(watcher: &Path, enricher: &Path, namespace: &str) -> Result<Self> {
-        let rules = format!("route: {{routes: [{{match: [{{namespace: ^{namespace}$, receiver: out}}]}}]}}");
-        Self::launch(&[watcher, enricher, enricher, enricher], 1, &rules).await
-    }
-
-    async fn launch(kubeconfigs: &[&Path; 4], enrichers: usize, more: &str) -> Result<Self> {
+    /// Starts a pipeline of these kubeconfigs (one a stage) and this configuration, in which `OUT` stands for the path of the file.
+    pub(crate) async fn launch(kubeconfigs: &[&Path; 4], enrichers: usize, config: &str) -> Result<Self> {
         let scratch = Scratch::new("pipeline")?;
-        let out = scratch.path().join("out.json");
-        let rules = if more.contains("route:") { "" } else { "route: {routes: [{match: [{receiver: out}]}]}" };
-        let config = format!(
-            "clusterName: e2e\nlogFormat: json\nmaxEventAgeSeconds: 600\nkubeQPS: 1000\nkubeBurst: 1000\n{rules}\n\
-             receivers: [{{name: out, file: {{path: {}}}}}]\n{more}\n",
-            out.display()
-        );
+        let config = config.replace("OUT", &scratch.path().join("out.json").display().to_string());
         let conf = scratch.write("config.yaml", &config)?;
         let nats = NatsServer::start().await?;
         let mut stages = Vec::new();

@@ -21,7 +21,7 @@ async fn nothing_is_lost_when_every_stage_and_nats_are_killed_ten_times() -> Res
     for number in 0..20 {
         pods.push(pod(&admin, "kill", &format!("pod-{number}")).await?);
     }
-    let mut pipeline = Pipeline::start("kill", plane.kubeconfig(), 1, "shutdownGrace: 5s").await?;
+    let mut pipeline = Pipeline::start("kill", plane.kubeconfig(), 1).await?;
     let stop = CancellationToken::new();
     let flow = tokio::spawn({
         let (stop, admin) = (stop.clone(), plane.admin()?);

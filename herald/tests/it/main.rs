@@ -2,6 +2,8 @@
 
 mod delivery;
 mod examples;
+mod gone;
 mod harness;
 mod kill;
 mod permissions;
+mod seed;
