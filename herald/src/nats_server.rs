@@ -50,7 +50,8 @@ impl NatsServer {
             tracing::info!(nats = url.trim(), "using the nats-server that runs already");
             return Ok(Self { url: url.trim().to_owned(), supervisor: None });
         }
-        let program = Tool::NatsServer.path().context("herald up needs a nats-server: get one with `make tools`, or name yours with --nats")?;
+        let program =
+            Tool::NatsServer.path().context("herald up needs a nats-server: get one with `make tools`, or name yours with --nats")?;
         let port = if TcpListener::bind(("127.0.0.1", USUAL_PORT)).await.is_ok() { USUAL_PORT } else { free_port().await? };
         let spec = Spec { program, folder: folder.to_owned(), port };
         let mut child = spec.spawn()?;
@@ -60,7 +61,11 @@ impl NatsServer {
             if let Some(status) = child.try_wait()? {
                 anyhow::bail!("nats-server ended with {status}, its log is {}", spec.log().display());
             }
-            anyhow::ensure!(started.elapsed() < Duration::from_secs(30), "nats-server does not answer at {url}, its log is {}", spec.log().display());
+            anyhow::ensure!(
+                started.elapsed() < Duration::from_secs(30),
+                "nats-server does not answer at {url}, its log is {}",
+                spec.log().display()
+            );
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         std::fs::write(&address_file, &url).with_context(|| format!("cannot write {}", address_file.display()))?;

@@ -49,7 +49,8 @@ impl Printer {
         let EnrichedEvent { event, cluster_name, object } = enriched;
         let reference = &event.involved_object;
         let time = event.happened().map_or_else(|| "-".to_owned(), |time| time.strftime("%Y-%m-%d %H:%M:%S").to_string());
-        let name = if reference.namespace.is_empty() { reference.name.clone() } else { format!("{}/{}", reference.namespace, reference.name) };
+        let name =
+            if reference.namespace.is_empty() { reference.name.clone() } else { format!("{}/{}", reference.namespace, reference.name) };
         let type_colour = if event.type_ == "Warning" { YELLOW } else { DIM };
         let mut line = format!(
             "{} {} {} {} {}",
@@ -97,6 +98,9 @@ mod tests {
             r#"{"metadata":{},"reason":"BackOff","message":"a\nb\u001b[2J","lastTimestamp":"2024-03-01T00:14:03Z","count":7,"type":"Warning","clusterName":"prod","involvedObject":{"kind":"Pod","namespace":"shop","name":"x","ownerReferences":[{"kind":"ReplicaSet","name":"r"}],"deleted":true}}"#,
         )
         .expect("an event");
-        assert_eq!(printer.pretty(&event), "2024-03-01 00:14:03 Warning BackOff              Pod shop/x · a\\nb\\u{1b}[2J ×7 deleted of ReplicaSet r [prod]");
+        assert_eq!(
+            printer.pretty(&event),
+            "2024-03-01 00:14:03 Warning BackOff              Pod shop/x · a\\nb\\u{1b}[2J ×7 deleted of ReplicaSet r [prod]"
+        );
     }
 }

@@ -5,8 +5,9 @@
 
 use anyhow::Context as _;
 use clap::Args;
-use herald_common::{
-    bus::{Bus, Headers, Message, Outbox, Stream, header, inspect::{From, Stored}},
+use herald_common::bus::{
+    Bus, Headers, Message, Outbox, Stream, header,
+    inspect::{From, Stored},
 };
 use herald_router::Decider;
 use jiff::Timestamp;
@@ -46,7 +47,11 @@ pub(crate) async fn run(args: ReplayArgs) -> anyhow::Result<()> {
     let Connected { bus, config, .. } = args.connect.connect().await?;
     let receiver = args.receiver.clone();
     let known: Vec<&str> = config.receivers.iter().map(|receiver| receiver.name.value.as_str()).collect();
-    anyhow::ensure!(known.is_empty() || known.contains(&receiver.as_str()), "no receiver is called {receiver:?}, known are {}", known.join(", "));
+    anyhow::ensure!(
+        known.is_empty() || known.contains(&receiver.as_str()),
+        "no receiver is called {receiver:?}, known are {}",
+        known.join(", ")
+    );
     let (verb, count) = if args.dead {
         ("dead letters", dead_letters(&bus, &receiver, args.dry_run).await?)
     } else {
@@ -54,7 +59,11 @@ pub(crate) async fn run(args: ReplayArgs) -> anyhow::Result<()> {
         let decider = Decider::new(&config, &bus);
         ("events", time_range(&bus, &args, &decider).await?)
     };
-    report(&if args.dry_run { format!("{count} {verb} would be delivered to {receiver}") } else { format!("{count} {verb} wait for {receiver} again") });
+    report(&if args.dry_run {
+        format!("{count} {verb} would be delivered to {receiver}")
+    } else {
+        format!("{count} {verb} wait for {receiver} again")
+    });
     Ok(())
 }
 
@@ -113,7 +122,13 @@ fn message(bus: &Bus, receiver: &str, stored: Stored, run: &str) -> Message {
     let identity = stored.headers.get(header::IDENTITY).or_else(|| stored.headers.get(header::MESSAGE_ID)).unwrap_or_default().to_owned();
     let mut headers = stored.headers.without(&LEFT_OUT);
     headers.set(header::IDENTITY, &identity);
-    Message { stream: Stream::Out(receiver.into()), subject: bus.subjects().out(receiver), id: format!("{identity}/{receiver}/replay/{run}"), headers, payload: stored.payload }
+    Message {
+        stream: Stream::Out(receiver.into()),
+        subject: bus.subjects().out(receiver),
+        id: format!("{identity}/{receiver}/replay/{run}"),
+        headers,
+        payload: stored.payload,
+    }
 }
 
 #[allow(clippy::print_stdout, reason = "the command's output")]

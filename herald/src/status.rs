@@ -91,7 +91,8 @@ impl Status {
         for stream in now.into_iter().filter(|stream| !stream.name.starts_with("KV_")) {
             let old = before.iter().find(|old| old.name == stream.name);
             for (name, state) in &stream.consumers {
-                let floor = old.and_then(|old| old.consumers.iter().find(|(old, _)| old == name)).map_or(state.ack_floor, |(_, old)| old.ack_floor);
+                let floor =
+                    old.and_then(|old| old.consumers.iter().find(|(old, _)| old == name)).map_or(state.ack_floor, |(_, old)| old.ack_floor);
                 status.consumers.push(ConsumerStatus {
                     stream: stream.name.clone(),
                     name: name.clone(),
@@ -141,7 +142,11 @@ impl Status {
                 format!("{:.1}", consumer.rate),
             ]);
         }
-        let mut text = if self.streams.is_empty() { "no streams: no stage has run on this NATS yet, or nats.prefix differs".to_owned() } else { streams.to_string() };
+        let mut text = if self.streams.is_empty() {
+            "no streams: no stage has run on this NATS yet, or nats.prefix differs".to_owned()
+        } else {
+            streams.to_string()
+        };
         if !self.consumers.is_empty() {
             text.push_str(&format!("\n\n{consumers}"));
         }
@@ -149,7 +154,10 @@ impl Status {
             text.push_str(&format!("\n\n{count} dead letters of {receiver}: `herald replay {receiver} --dead` delivers them again"));
         }
         if self.gap_markers > 0 {
-            text.push_str(&format!("\n\n{} gap markers: places where events may be missing, read them on the subjects below gap", self.gap_markers));
+            text.push_str(&format!(
+                "\n\n{} gap markers: places where events may be missing, read them on the subjects below gap",
+                self.gap_markers
+            ));
         }
         text
     }

@@ -2,7 +2,10 @@
 
 use clap::Args;
 use herald_common::{
-    bus::{Bus, Stream, inspect::{From, Stored}, header},
+    bus::{
+        Bus, Stream, header,
+        inspect::{From, Stored},
+    },
     config::{Encoding, Period},
     event::{self, EnrichedEvent},
     subjects::token,
@@ -56,7 +59,8 @@ impl Filter {
     pub(crate) fn subjects(&self, bus: &Bus) -> Vec<String> {
         let mut subjects = vec![bus.subjects().all("enriched").trim_end_matches(".>").to_owned()];
         for values in [&self.cluster, &self.type_, &self.namespace, &self.kind, &self.reason] {
-            let tokens: Vec<String> = if values.is_empty() { vec!["*".to_owned()] } else { values.iter().map(|value| token(value)).collect() };
+            let tokens: Vec<String> =
+                if values.is_empty() { vec!["*".to_owned()] } else { values.iter().map(|value| token(value)).collect() };
             subjects = subjects.iter().flat_map(|subject| tokens.iter().map(move |token| format!("{subject}.{token}"))).collect();
         }
         subjects.sort();
@@ -75,7 +79,9 @@ pub(crate) fn when(text: &str) -> anyhow::Result<From> {
     if let Ok(time) = text.parse::<Timestamp>() {
         return Ok(From::Time(time));
     }
-    let ago: Period = text.parse().map_err(|_| anyhow::anyhow!("{text:?} is no time; give now, all, a time such as 2026-01-31T12:00:00Z, or how long ago, such as 15m"))?;
+    let ago: Period = text.parse().map_err(|_| {
+        anyhow::anyhow!("{text:?} is no time; give now, all, a time such as 2026-01-31T12:00:00Z, or how long ago, such as 15m")
+    })?;
     Ok(From::Time(Timestamp::now() - jiff::SignedDuration::try_from(ago.0)?))
 }
 
@@ -101,7 +107,13 @@ pub(crate) async fn run(args: TailArgs) -> anyhow::Result<()> {
 }
 
 /// Prints events until stopped, or until nobody reads the output.
-pub(crate) async fn follow(bus: &Bus, filters: Vec<String>, from: From, printer: &Printer, stop: &herald_common::CancellationToken) -> anyhow::Result<()> {
+pub(crate) async fn follow(
+    bus: &Bus,
+    filters: Vec<String>,
+    from: From,
+    printer: &Printer,
+    stop: &herald_common::CancellationToken,
+) -> anyhow::Result<()> {
     let mut reader = bus.read(&Stream::Enriched, filters, from).await?;
     loop {
         tokio::select! {

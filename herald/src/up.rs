@@ -127,8 +127,8 @@ async fn run_stages(args: &UpArgs, config: Config, pretty: bool, stop: Cancellat
     }
     spawn(&mut stages, Sinks::default(), process.context::<Sinks>(None).await?);
     spawn(&mut stages, Router, process.context::<Router>(None).await?);
-    spawn(&mut stages, Enricher, process.context::<Enricher>(kubeconfig.clone()).await?);
-    spawn(&mut stages, Watcher, process.context::<Watcher>(kubeconfig.clone()).await?);
+    spawn(&mut stages, Enricher::default(), process.context::<Enricher>(kubeconfig.clone()).await?);
+    spawn(&mut stages, Watcher::default(), process.context::<Watcher>(kubeconfig.clone()).await?);
     let mut result = Ok(());
     while let Some(ended) = stages.join_next().await {
         let ended = ended.context("a stage panicked").and_then(|ended| ended);

@@ -5,17 +5,24 @@
 //! nats        one nats-server, or a cluster of three
 //! kubernetes  etcd and kube-apiserver with users, permissions and an audit log
 //! stage       Herald's own binaries
+//! apiserver   a simulated API server: faults on demand, events at any rate
+//! receiver    a webhook receiver that records and misbehaves
+//! demo        a small workload for an API server to have events of
 //! process, scratch, wait, certs   what the above are made of
 //! ```
 //!
 //! Everything listens on 127.0.0.1 and ends with the test process, however that ends. Nothing waits without a bound.
 
 mod client;
+mod serve;
 
+pub mod apiserver;
 pub mod certs;
+pub mod demo;
 pub mod kubernetes;
 pub mod nats;
 pub mod process;
+pub mod receiver;
 pub mod scratch;
 pub mod stage;
 pub mod tools;

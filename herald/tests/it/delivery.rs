@@ -28,15 +28,23 @@ async fn pods(admin: &ApiClient, namespace: &str) -> Result<Vec<Value>> {
 fn reads(audit: &[AuditRecord], namespace: &str) -> Vec<AuditRecord> {
     audit
         .iter()
-        .filter(|record| record.verb == "get" && record.resource == "pods" && record.namespace == namespace && record.user_agent.contains("herald"))
+        .filter(|record| {
+            record.verb == "get" && record.resource == "pods" && record.namespace == namespace && record.user_agent.contains("herald")
+        })
         .cloned()
         .collect()
 }
 
 /// Requests that ask which kinds there are.
 fn discoveries(audit: &[AuditRecord]) -> usize {
-    let is_discovery = |uri: &str| uri == "/api" || uri == "/apis" || uri == "/api/v1" || (uri.starts_with("/apis/") && uri.matches('/').count() <= 3);
-    audit.iter().filter(|record| record.user_agent.contains("herald-enricher") && is_discovery(record.request_uri.split('?').next().unwrap_or_default())).count()
+    let is_discovery =
+        |uri: &str| uri == "/api" || uri == "/apis" || uri == "/api/v1" || (uri.starts_with("/apis/") && uri.matches('/').count() <= 3);
+    audit
+        .iter()
+        .filter(|record| {
+            record.user_agent.contains("herald-enricher") && is_discovery(record.request_uri.split('?').next().unwrap_or_default())
+        })
+        .count()
 }
 
 async fn exactly_once(enrichers: usize) -> Result<()> {
@@ -51,7 +59,9 @@ async fn exactly_once(enrichers: usize) -> Result<()> {
     for round in 0..EVENTS_EACH {
         for (tens, batch) in pods.chunks(20).enumerate() {
             let names: Vec<String> = (0..batch.len()).map(|one| format!("e-{round}-{tens}-{one}")).collect();
-            let created = futures_util::future::try_join_all(batch.iter().zip(&names).map(|(pod, name)| event(&admin, &space, name, pod, "Pod"))).await?;
+            let created =
+                futures_util::future::try_join_all(batch.iter().zip(&names).map(|(pod, name)| event(&admin, &space, name, pod, "Pod")))
+                    .await?;
             wanted.extend(created.iter().map(identity));
         }
         if round == 0 {
@@ -71,7 +81,10 @@ async fn exactly_once(enrichers: usize) -> Result<()> {
         ensure!(text.contains(r#""note":"from \u003chere\u003e \u0026 there""#), "not escaped as Go does: {text}");
     }
     // The log may lag the answers by a moment.
-    wait::until("the audit log to hold every read", BOUND, || async { plane.audit().is_ok_and(|audit| reads(&audit, &space).len() >= PODS) }).await?;
+    wait::until("the audit log to hold every read", BOUND, || async {
+        plane.audit().is_ok_and(|audit| reads(&audit, &space).len() >= PODS)
+    })
+    .await?;
     let audit = plane.audit()?;
     let reads = reads(&audit, &space);
     ensure!(reads.len() == PODS, "{} reads for {PODS} pods", reads.len());
@@ -107,7 +120,10 @@ async fn a_repeated_event_comes_as_further_versions() -> Result<()> {
         wanted.push(identity(&patched));
     }
     let delivered = pipeline.wait_for(&wanted).await?;
-    let counts: Vec<u64> = wanted.iter().map(|identity| serde_json::from_str::<Value>(&delivered[identity].1).map_or(0, |event| event["count"].as_u64().unwrap_or(0))).collect();
+    let counts: Vec<u64> = wanted
+        .iter()
+        .map(|identity| serde_json::from_str::<Value>(&delivered[identity].1).map_or(0, |event| event["count"].as_u64().unwrap_or(0)))
+        .collect();
     ensure!(counts == [1, 2, 3, 4, 5], "{counts:?}");
     Ok(())
 }

@@ -19,9 +19,18 @@ async fn server() -> Result<NatsServer> {
     let settings = Nats { url: Some(nats.url()), ..Nats::default() };
     let bus = Bus::connect(&settings, "test", Health::default().condition("nats"), &CancellationToken::new()).await?;
     for number in 1..=3 {
-        let payload = format!(r#"{{"metadata":{{}},"reason":"Tested","message":"number {number}","involvedObject":{{"kind":"Pod","name":"web","deleted":false}}}}"#);
+        let payload = format!(
+            r#"{{"metadata":{{}},"reason":"Tested","message":"number {number}","involvedObject":{{"kind":"Pod","name":"web","deleted":false}}}}"#
+        );
         let subject = bus.subjects().enriched("c", "Normal", "shop", "Pod", "Tested");
-        bus.publish(Message { stream: Stream::Enriched, subject, id: format!("c/u/{number}"), headers: Headers::new(), payload: payload.into() }).await?;
+        bus.publish(Message {
+            stream: Stream::Enriched,
+            subject,
+            id: format!("c/u/{number}"),
+            headers: Headers::new(),
+            payload: payload.into(),
+        })
+        .await?;
     }
     Ok(nats)
 }

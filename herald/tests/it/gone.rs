@@ -15,7 +15,9 @@ use crate::harness::{BOUND, Pipeline, event, identity, namespace, pod};
 #[tokio::test]
 async fn what_happened_while_the_watcher_was_away_is_listed_after_a_410() -> Result<()> {
     skip_unless!(Tool::NatsServer, Tool::Etcd, Tool::KubeApiserver);
-    let plane = ControlPlane::start(ControlPlaneOptions { compaction_interval: Some(Duration::from_secs(1)), ..ControlPlaneOptions::default() }).await?;
+    let plane =
+        ControlPlane::start(ControlPlaneOptions { compaction_interval: Some(Duration::from_secs(1)), ..ControlPlaneOptions::default() })
+            .await?;
     let admin = plane.admin()?;
     namespace(&admin, "gone").await?;
     let web = pod(&admin, "gone", "web").await?;
@@ -31,7 +33,8 @@ async fn what_happened_while_the_watcher_was_away_is_listed_after_a_410() -> Res
         wanted.push(identity(&event(&admin, "gone", &format!("away-{number}"), &web, "Pod").await?));
     }
     let watch = format!("/api/v1/namespaces/gone/events?watch=true&timeoutSeconds=1&resourceVersion={old}");
-    let is_gone = || async { admin.text(&watch).await.map_or_else(|error| error.code() == Some(410), |text| text.contains("\"code\":410")) };
+    let is_gone =
+        || async { admin.text(&watch).await.map_or_else(|error| error.code() == Some(410), |text| text.contains("\"code\":410")) };
     wait::until("the API server to forget its history", BOUND, is_gone).await?;
     pipeline.stages[0].restart()?;
     let delivered = pipeline.wait_for(&wanted).await?;

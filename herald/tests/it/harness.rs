@@ -20,7 +20,8 @@ use serde_json::{Value, json};
 pub(crate) const BOUND: Duration = Duration::from_secs(90);
 
 /// What most tests configure.
-pub(crate) const USUAL: &str = "clusterName: e2e\nlogFormat: json\nmaxEventAgeSeconds: 600\nkubeQPS: 1000\nkubeBurst: 1000\nshutdownGrace: 5s\n";
+pub(crate) const USUAL: &str =
+    "clusterName: e2e\nlogFormat: json\nmaxEventAgeSeconds: 600\nkubeQPS: 1000\nkubeBurst: 1000\nshutdownGrace: 5s\n";
 /// Everything goes to the file.
 pub(crate) const TO_FILE: &str = "route: {routes: [{match: [{receiver: out}]}]}\nreceivers: [{name: out, file: {path: OUT}}]\n";
 
@@ -59,7 +60,12 @@ impl Pipeline {
         Ok(pipeline)
     }
 
-    pub(crate) fn out(&self) -> PathBuf {
+    /// The configuration file.
+    pub(crate) fn conf(&self) -> PathBuf {
+        self.scratch.path().join("config.yaml")
+    }
+
+    fn out(&self) -> PathBuf {
         self.scratch.path().join("out.json")
     }
 

@@ -5,5 +5,6 @@ mod examples;
 mod gone;
 mod harness;
 mod kill;
+mod outage;
 mod permissions;
 mod seed;

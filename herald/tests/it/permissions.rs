@@ -56,11 +56,14 @@ async fn the_manifests_are_accepted_and_their_permissions_are_enough() -> Result
     }
     namespace(&admin, "permissions").await?;
     let web = pod(&admin, "permissions", "web").await?;
-    let secret = admin.create("/api/v1/namespaces/permissions/secrets", &json!({"metadata": {"name": "s", "labels": {"name": "s"}}})).await?;
+    let secret =
+        admin.create("/api/v1/namespaces/permissions/secrets", &json!({"metadata": {"name": "s", "labels": {"name": "s"}}})).await?;
     let watcher = plane.kubeconfig_for(&plane.service_account("herald", "herald-watcher").await?)?;
     let enricher = plane.kubeconfig_for(&plane.service_account("herald", "herald-enricher").await?)?;
     // The watcher lists every namespace, as it ships; the rule keeps to the test's.
-    let config = format!("{USUAL}route: {{routes: [{{match: [{{namespace: ^permissions$, receiver: out}}]}}]}}\nreceivers: [{{name: out, file: {{path: OUT}}}}]\n");
+    let config = format!(
+        "{USUAL}route: {{routes: [{{match: [{{namespace: ^permissions$, receiver: out}}]}}]}}\nreceivers: [{{name: out, file: {{path: OUT}}}}]\n"
+    );
     let pipeline = Pipeline::launch(&[&watcher, &enricher, &enricher, &enricher], 1, &config).await?;
     let mut wanted = Vec::new();
     for number in 0..3 {

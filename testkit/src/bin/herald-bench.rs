@@ -86,7 +86,11 @@ impl Bench {
         let mut stages = Vec::new();
         for name in STAGES {
             // Logged as people do, because the address of the metrics is found in the log.
-            let options = StageOptions::new(name).conf(&conf).kubeconfig(&kubeconfig).nats(&nats.url()).env("HERALD_LOG", "herald_common::admin=info");
+            let options = StageOptions::new(name)
+                .conf(&conf)
+                .kubeconfig(&kubeconfig)
+                .nats(&nats.url())
+                .env("HERALD_LOG", "herald_common::admin=info");
             stages.push(options.start()?);
         }
         for stage in &stages {
@@ -145,7 +149,10 @@ async fn steady(args: &MemoryArgs) -> Result<Value> {
             _ = tick.tick() => samples.push(bench.resident()?),
         }
     };
-    wait::until("every event to be delivered", Duration::from_secs(60), || async { bench.delivered().await.is_ok_and(|delivered| delivered >= made) }).await?;
+    wait::until("every event to be delivered", Duration::from_secs(60), || async {
+        bench.delivered().await.is_ok_and(|delivered| delivered >= made)
+    })
+    .await?;
     let minute = samples.len().clamp(1, 60);
     let peaks = bench.peaks(STAGES.len())?;
     let mut figures = BTreeMap::new();
@@ -173,7 +180,10 @@ async fn backlog(args: &MemoryArgs) -> Result<Value> {
     bench.stages[3].restart()?;
     bench.sinks().ready().await?;
     let started = Instant::now();
-    wait::until("the backlog to be delivered", Duration::from_secs(600), || async { bench.delivered().await.is_ok_and(|delivered| delivered >= made) }).await?;
+    wait::until("the backlog to be delivered", Duration::from_secs(600), || async {
+        bench.delivered().await.is_ok_and(|delivered| delivered >= made)
+    })
+    .await?;
     let draining = started.elapsed();
     let mut figures = BTreeMap::new();
     let sinks = bench.sinks().process().peak_rss_bytes()? as f64 / MIB;

@@ -49,7 +49,8 @@ pub struct ApiClient {
 }
 
 impl ApiClient {
-    pub(super) fn new(http: Client, base: String, token: Option<String>) -> Self {
+    /// Makes a client of the server at the base URL, without a slash at the end; the token is sent when there is one.
+    pub fn new(http: Client, base: String, token: Option<String>) -> Self {
         Self { http, base, token }
     }
 

@@ -2,7 +2,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a failing test shows what was not as expected")]
 
+mod apiserver;
+mod demo;
 mod kubernetes;
 mod nats;
 mod process;
+mod receiver;
 mod tools;

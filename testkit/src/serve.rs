@@ -1,0 +1,93 @@
+//! A bare HTTP/1.1 server for the scripted servers: unlike a proper one it can close a connection in the middle of anything.
+//!
+//! In: an address, a handler, perhaps TLS. Out: answers, or a closed connection when the handler says [`Cut`]. It never outlives its
+//! [`Server`]: stopping or dropping it closes the listener and every connection at once, without finishing what is in flight.
+
+use std::{convert::Infallible, net::SocketAddr, sync::Arc};
+
+use anyhow::{Context, Result};
+use axum::body::Body;
+use bytes::Bytes;
+use futures_util::{future::BoxFuture, stream};
+use http::{Request, Response};
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::rt::TokioIo;
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpListener,
+    task::{JoinHandle, JoinSet},
+};
+use tokio_rustls::TlsAcceptor;
+
+/// Says that the connection is to be closed instead of answering.
+#[derive(Debug, thiserror::Error)]
+#[error("the connection is cut on purpose")]
+pub(crate) struct Cut;
+
+/// Answers one request.
+pub(crate) type Handler = Arc<dyn Fn(Request<Incoming>) -> BoxFuture<'static, Result<Response<Body>, Cut>> + Send + Sync>;
+
+/// A server that runs until it is stopped or dropped.
+pub(crate) struct Server {
+    address: SocketAddr,
+    task: JoinHandle<Infallible>,
+}
+
+impl Server {
+    /// Listens on the address; port 0 takes any free one.
+    pub(crate) async fn start(address: SocketAddr, tls: Option<TlsAcceptor>, handler: Handler) -> Result<Self> {
+        let listener = TcpListener::bind(address).await.with_context(|| format!("could not listen on {address}"))?;
+        let address = listener.local_addr().context("could not tell the port of a listener")?;
+        Ok(Self { address, task: tokio::spawn(accept(listener, tls, handler)) })
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Closes the listener and all connections, and returns once the port is free.
+    pub(crate) async fn stop(mut self) {
+        self.task.abort();
+        // The only way this task ends is by being aborted.
+        let _ = (&mut self.task).await;
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// A body that sends the bytes and then closes the connection in the middle.
+pub(crate) fn broken_body(start: impl Into<Bytes>) -> Body {
+    Body::from_stream(stream::iter([Ok(start.into()), Err(Cut)]))
+}
+
+async fn accept(listener: TcpListener, tls: Option<TlsAcceptor>, handler: Handler) -> Infallible {
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            Ok((stream, _)) = listener.accept() => {
+                // Without it small chunks of a watch wait for the peer's acknowledgement.
+                let _ = stream.set_nodelay(true);
+                let (tls, handler) = (tls.clone(), handler.clone());
+                connections.spawn(async move {
+                    match tls {
+                        None => converse(stream, handler).await,
+                        // A client that does not like the certificate is the test's business, seen at the client.
+                        Some(tls) => if let Ok(stream) = tls.accept(stream).await { converse(stream, handler).await },
+                    }
+                });
+            }
+            Some(_) = connections.join_next() => {}
+        }
+    }
+}
+
+async fn converse(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, handler: Handler) {
+    let service = service_fn(move |request| handler(request));
+    if let Err(error) = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await {
+        tracing::trace!(%error, "a connection ended early");
+    }
+}
