@@ -6,7 +6,7 @@
 use anyhow::Context as _;
 use clap::Args;
 use herald_common::bus::{
-    Bus, Headers, Message, Outbox, Stream, header,
+    Bus, Message, Outbox, Stream, header,
     inspect::{From, Stored},
 };
 use herald_router::Decider;

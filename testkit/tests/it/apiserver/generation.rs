@@ -62,25 +62,3 @@ async fn a_slow_watch_is_told_that_it_missed_something() {
     let response = http().get(format!("{}/api/v1/events?watch=1&resourceVersion=1", server.url())).send().await.unwrap();
     assert_eq!(response.status(), 410);
 }
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn zz_measure() {
-    for rate in [20_000.0, 30_000.0, 60_000.0] {
-        let server = ApiServer::start().await.unwrap();
-        let mut response = http().get(format!("{}/api/v1/events?watch=1&resourceVersion=1", server.url())).send().await.unwrap();
-        let total = (rate * 5.0) as usize;
-        let reader = tokio::spawn(async move {
-            let mut lines = 0;
-            while lines < total {
-                let Some(chunk) = response.chunk().await.unwrap() else { break };
-                lines += chunk.iter().filter(|&&b| b == b'\n').count();
-            }
-            lines
-        });
-        let start = Instant::now();
-        let made = server.generate(&Generation::new(rate, total as u64, 2000)).await;
-        let rate_made = made.len() as f64 / start.elapsed().as_secs_f64();
-        let lines = reader.await.unwrap();
-        eprintln!("MEASURE asked {rate}: made {rate_made:.0}/s; {lines} lines read after {:?}", start.elapsed());
-    }
-}
