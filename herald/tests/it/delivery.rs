@@ -88,7 +88,7 @@ async fn exactly_once(enrichers: usize) -> Result<()> {
     let audit = plane.audit()?;
     let reads = reads(&audit, &space);
     ensure!(reads.len() == PODS, "{} reads for {PODS} pods", reads.len());
-    let whole: Vec<_> = reads.iter().filter(|read| read.answer_kind.as_deref() != Some("PartialObjectMetadata")).collect();
+    let whole: Vec<_> = reads.iter().filter(|read| read.answer_kind != "PartialObjectMetadata").collect();
     ensure!(whole.is_empty(), "reads of more than metadata: {whole:?}");
     ensure!(discoveries(&audit) == discoveries_warm, "discovery in the steady state: {} then {}", discoveries_warm, discoveries(&audit));
     Ok(())
