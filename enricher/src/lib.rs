@@ -1,5 +1,4 @@
 //! fallback enricher
-mod client;
 mod discovery;
 mod lookup;
 mod lookups;

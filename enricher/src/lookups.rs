@@ -45,7 +45,11 @@ const FORBIDDEN_FOR: Duration = Duration::from_secs(300);
 impl Lookups {
     pub(crate) async fn new(context: &Context) -> anyhow::Result<Arc<Self>> {
         let api = context.health.condition("enricher: kube-apiserver");
-        let client = if context.config.omit_lookup { None } else { Some(crate::client::connect(context.kubeconfig.as_deref()).await?) };
+        let client = if context.config.omit_lookup {
+            None
+        } else {
+            Some(herald_cluster::connect(context.kubeconfig.as_deref(), "herald-enricher").await?)
+        };
         api.met();
         let burst = NonZeroU32::new(context.config.kube_burst).unwrap_or(NonZeroU32::MIN);
         let quota = Quota::with_period(Duration::from_secs_f64(1.0 / context.config.kube_qps))

@@ -13,6 +13,6 @@ pub(crate) struct ClusterArgs {
 
 #[allow(clippy::print_stdout, reason = "the command's output")]
 pub(crate) async fn run(args: ClusterArgs) -> anyhow::Result<()> {
-    println!("{}", herald_watcher::cluster(args.kubeconfig.as_deref()).await?);
+    println!("{}", herald_cluster::version(args.kubeconfig.as_deref()).await?);
     Ok(())
 }

@@ -91,7 +91,7 @@ async fn start_demo(args: &mut UpArgs, config: &mut Config, without_file: bool, 
     let wanted = match args.demo {
         When::Never => false,
         When::Always => true,
-        When::Auto => match herald_watcher::cluster(args.stage.kubeconfig.as_deref()).await {
+        When::Auto => match herald_cluster::version(args.stage.kubeconfig.as_deref()).await {
             Ok(cluster) => {
                 tracing::info!(cluster, "watching the current cluster");
                 false

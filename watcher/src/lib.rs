@@ -10,7 +10,6 @@
 
 mod backoff;
 mod checkpoint;
-mod client;
 mod convert;
 mod lease;
 mod loss;
@@ -28,7 +27,6 @@ use herald_common::{
 use kube::Client;
 use tokio::task::JoinSet;
 
-pub use self::client::cluster;
 use crate::{lease::Candidate, scope::Scope};
 
 /// Most load balancers end a quiet connection after five minutes.
@@ -78,7 +76,7 @@ impl Stage for Watcher {
     }
 
     async fn run(self, context: Context) -> anyhow::Result<()> {
-        let client = client::connect(context.kubeconfig.as_deref()).await.context("no cluster to watch")?;
+        let client = herald_cluster::connect(context.kubeconfig.as_deref(), Self::BINARY).await.context("no cluster to watch")?;
         let election = &context.config.leader_election;
         if election.enabled {
             let candidate = Candidate::new(client.clone(), &env::namespace(), &election.id, env::instance());
