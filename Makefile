@@ -37,7 +37,7 @@ lint: $(CARGO_DENY) ## Checks formatting, lints, dependency rules and documentat
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 	"$(CARGO_DENY)" --offline --locked check bans licenses sources
-	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --document-private-items --quiet
+	RUSTDOCFLAGS="-D warnings -A rustdoc::private-intra-doc-links" cargo doc --locked --workspace --no-deps --document-private-items --quiet
 
 .PHONY: tools
 tools: ## Gets nats-server, etcd and kube-apiserver, as far as they are not there

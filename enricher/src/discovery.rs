@@ -8,8 +8,10 @@ use std::{
 use kube::Client;
 use serde::Deserialize;
 
+/// A group is asked again for an unknown kind at most this often.
 const AGAIN_AFTER: Duration = Duration::from_secs(60);
 
+/// A resource: its name in paths, and whether its objects have namespaces.
 #[derive(Clone, Debug)]
 pub(crate) struct Resource {
     pub(crate) plural: String,
@@ -28,11 +30,13 @@ struct Listed {
     namespaced: bool,
 }
 
+/// What the API server said of its groups, kept for the process's life.
 #[derive(Default)]
 pub(crate) struct Discovery {
     groups: HashMap<String, (Instant, HashMap<String, Resource>)>,
 }
 
+/// The path of a group and version: `v1` or empty is the core group.
 pub(crate) fn group_path(api_version: &str) -> String {
     let api_version = if api_version.is_empty() { "v1" } else { api_version };
     if api_version.contains('/') { format!("/apis/{api_version}") } else { format!("/api/{api_version}") }

@@ -1,4 +1,13 @@
-//! fallback enricher
+//! The enricher: adds to each event what is known about the object it is about.
+//!
+//! ```text
+//! HERALD_RAW ─▶ lane of the object ─▶ own cache ─▶ shared cache (KV) ─▶ one metadata GET ─▶ HERALD_ENRICHED ─PubAck─▶ ack
+//! ```
+//!
+//! In go raw events of one cluster; out go the exported events. One GET for each UID and resourceVersion, whatever the number of replicas and however many
+//! events ask at once. A slow lookup holds up the events about its own object only, and those leave in the order they came. An object that cannot be read
+//! never stops an event: it is exported without, and a header says why.
+
 mod discovery;
 mod lookup;
 mod lookups;

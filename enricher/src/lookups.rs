@@ -1,3 +1,8 @@
+//! Finding out about an object: what another replica knows, else one GET within the limits that the API server is owed.
+//!
+//! In goes a reference; out comes an [`Outcome`]. Failures that may pass are tried a few times within seconds and then left to the caller, who puts the
+//! events back. A kind that may not be read is not asked for again for some minutes and said once. Nothing here knows the order of events.
+
 use std::{
     collections::HashMap,
     num::NonZeroU32,
@@ -22,6 +27,7 @@ use crate::{
     shared::{Asked, Shared},
 };
 
+/// What a lookup brought.
 #[derive(Clone)]
 pub(crate) enum Outcome {
     Known(Arc<ObjectMetadata>, Enrichment),
@@ -29,6 +35,7 @@ pub(crate) enum Outcome {
     Later(String),
 }
 
+/// Everything a lookup needs; shared by the lookups under way.
 pub(crate) struct Lookups {
     client: Option<Client>,
     discovery: Mutex<Discovery>,
@@ -40,6 +47,13 @@ pub(crate) struct Lookups {
     api: Condition,
 }
 
+/// Requests under way at a time.
+const CONCURRENCY: usize = 64;
+/// Attempts within one lookup.
+const ATTEMPTS: u32 = 3;
+/// The longest pause between them.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// How long a kind that may not be read is left alone.
 const FORBIDDEN_FOR: Duration = Duration::from_secs(300);
 
 impl Lookups {
@@ -60,7 +74,7 @@ impl Lookups {
             discovery: Mutex::default(),
             limiter: RateLimiter::direct(quota),
             shared: Shared::new(context.bus.clone()),
-            permits: Semaphore::new(64),
+            permits: Semaphore::new(CONCURRENCY),
             forbidden: StdMutex::default(),
             metrics: context.metrics.clone(),
             api,
@@ -124,13 +138,13 @@ impl Lookups {
                 }
                 Err(LookupError::Later { reason, after }) => {
                     attempt += 1;
-                    if attempt >= 3 {
+                    if attempt >= ATTEMPTS {
                         if let Some((key, _)) = claimed {
                             self.shared.give_up(key).await;
                         }
                         return self.later(reason);
                     }
-                    tokio::time::sleep(after.unwrap_or(Duration::from_millis(200 << attempt)).min(Duration::from_secs(5))).await;
+                    tokio::time::sleep(after.unwrap_or(Duration::from_millis(200 << attempt)).min(LONGEST_PAUSE)).await;
                 }
             }
         }

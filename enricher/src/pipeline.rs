@@ -1,3 +1,8 @@
+//! The loop: takes raw events, keeps those about one object in a lane, and publishes them when their object is known.
+//!
+//! At most [`IN_HAND`] events are here at a time; when that many wait, no more are asked for. A raw message is acknowledged when its enriched one has its
+//! PubAck. What cannot be finished when the stage stops is handed back.
+
 use std::{
     collections::{HashMap, VecDeque},
     num::NonZeroUsize,
@@ -18,14 +23,18 @@ use lru::LruCache;
 
 use crate::lookups::{Lookups, Outcome};
 
+/// Events that may wait for lookups.
 const IN_HAND: usize = 2_048;
+/// How long events stay away when a lookup failed.
 const BACK_FOR: Duration = Duration::from_secs(15);
 
+/// An event whose object is being looked up.
 struct Held {
     delivery: Delivery,
     event: Event,
 }
 
+/// The stage at work.
 pub(crate) struct Pipeline {
     context: Context,
     lookups: Arc<Lookups>,

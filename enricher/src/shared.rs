@@ -1,4 +1,8 @@
 //! What replicas share: a bucket in which the first that asks for a key claims it, and the others wait for its answer.
+//!
+//! So the API server is asked once for each key. A claim that is not filled for [`CLAIM_LASTS`], because its replica died, is taken over. Without the
+//! bucket every replica asks for itself; nothing is lost but the saving.
+
 use herald_common::{
     bus::{Bucket, BucketError, BucketSpec, Bus},
     event::ObjectMetadata,
@@ -8,20 +12,24 @@ use std::time::{Duration, Instant};
 use tokio::sync::Mutex;
 
 const SPEC: BucketSpec = BucketSpec { name: "OBJECTS", max_age: Duration::from_secs(600), max_bytes: 64 << 20, in_memory: true };
+/// How long a replica may take to fill its claim.
 const CLAIM_LASTS: Duration = Duration::from_secs(10);
 
+/// A value of the bucket.
 #[derive(Serialize, Deserialize)]
 enum Slot {
     Claimed,
     Found(ObjectMetadata),
 }
 
+/// What asking for a key brought.
 pub(crate) enum Asked {
     Found(ObjectMetadata),
     Claimed(u64),
     Alone,
 }
 
+/// The bucket, opened when it is first needed.
 pub(crate) struct Shared {
     bus: Bus,
     bucket: Mutex<Option<Bucket>>,

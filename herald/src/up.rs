@@ -55,7 +55,7 @@ pub(crate) enum When {
 const WITHOUT_FILE: &str = "route: {routes: [{match: [{receiver: stdout}]}]}\nreceivers: [{name: stdout, stdout: {}}]\n";
 
 pub(crate) async fn run(mut args: UpArgs) -> anyhow::Result<()> {
-    let without_file = !args.stage.conf.exists() && args.stage.conf == PathBuf::from("config.yaml");
+    let without_file = !args.stage.conf.exists() && args.stage.conf == *std::path::Path::new("config.yaml");
     let pretty = without_file && args.output.map_or_else(|| std::io::stdout().is_terminal(), |format| format == Format::Pretty);
     let (mut config, stop) = if without_file { without_file_config(pretty)? } else { stage::prepare(&args.stage)? };
     if let Some(nats) = &args.stage.nats {
@@ -127,7 +127,7 @@ async fn run_stages(args: &UpArgs, config: Config, pretty: bool, stop: Cancellat
     }
     spawn(&mut stages, Sinks::default(), process.context::<Sinks>(None).await?);
     spawn(&mut stages, Router, process.context::<Router>(None).await?);
-    spawn(&mut stages, Enricher::default(), process.context::<Enricher>(kubeconfig.clone()).await?);
+    spawn(&mut stages, Enricher, process.context::<Enricher>(kubeconfig.clone()).await?);
     spawn(&mut stages, Watcher::default(), process.context::<Watcher>(kubeconfig.clone()).await?);
     let mut result = Ok(());
     while let Some(ended) = stages.join_next().await {

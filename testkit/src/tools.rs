@@ -200,7 +200,7 @@ impl<E> Skipped for Result<(), E> {
     }
 }
 
-/// Ends a test, as skipped, unless all the named [`Tool`](crate::tools::Tool)s are there: `skip_unless!(Tool::NatsServer);`
+/// Ends a test, as skipped, unless all the named [`Tool`]s are there: `skip_unless!(Tool::NatsServer);`
 #[macro_export]
 macro_rules! skip_unless {
     ($($tool:expr),+ $(,)?) => {

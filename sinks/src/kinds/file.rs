@@ -195,15 +195,15 @@ fn backups(path: &Path) -> Vec<(Timestamp, PathBuf)> {
 mod tests {
     use super::*;
 
-    fn log(path: &Path, config: Config) -> Log {
-        Log { config: Config { path: path.to_owned(), ..config }, open: None }
+    fn log(path: &Path, maxsize: u64, maxbackups: usize) -> Log {
+        Log { config: Config { path: path.to_owned(), maxsize, maxbackups, ..Config::default() }, open: None }
     }
 
     #[test]
     fn a_full_file_becomes_a_backup_and_old_backups_go() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("deep/events.json");
-        let mut log = log(&path, Config { maxsize: 1, maxbackups: 2, ..Config::default() });
+        let mut log = log(&path, 1, 2);
         let line = vec![b'x'; 700 * 1_024];
         for _ in 0..5 {
             log.write(&line).expect("written");
@@ -221,7 +221,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("events");
         fs::write(&path, "{\"half").expect("written");
-        log(&path, Config::default()).write(b"{}\n").expect("written");
+        log(&path, 0, 0).write(b"{}\n").expect("written");
         assert_eq!(fs::read_to_string(&path).expect("read"), "{\"half\n{}\n");
     }
 
@@ -229,7 +229,7 @@ mod tests {
     fn a_file_moved_away_is_made_anew() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("events.json");
-        let mut log = log(&path, Config::default());
+        let mut log = log(&path, 0, 0);
         log.write(b"1\n").expect("written");
         fs::rename(&path, folder.path().join("moved")).expect("moved");
         log.write(b"2\n").expect("written");
@@ -238,7 +238,7 @@ mod tests {
 
     #[test]
     fn what_is_no_regular_file_is_written_and_never_rotated() {
-        let mut log = log(Path::new("/dev/null"), Config { maxsize: 1, ..Config::default() });
+        let mut log = log(Path::new("/dev/null"), 1, 0);
         for _ in 0..3 {
             log.write(&vec![b'x'; 800 * 1_024]).expect("written");
         }
