@@ -1,10 +1,11 @@
 //! Pulling from a shared durable consumer.
 //!
-//! In goes a [`ConsumerSpec`]; out come [`Delivery`]s. Any number of replicas may share a consumer. Two pull requests overlap, so that the server always
-//! has one to fill; at most `prefetch` messages are here at a time. A consumer that was deleted is made again, a lost connection is waited for:
+//! In goes a [`ConsumerSpec`]; out come [`Delivery`]s in the stream's order. Any number of replicas may share a consumer. One pull request is open at a time:
+//! of two, the server fills now one, now the other, and the order would be gone. At most `prefetch` messages are here at a time, and one that waited here for
+//! longer than AckWait is passed over, since it is handed out again. A consumer that was deleted is made again, a lost connection is waited for:
 //! [`Consumer::next`] fails for no reason and ends for one, [`Consumer::stop`].
 
-use std::{collections::VecDeque, time::Duration};
+use std::time::{Duration, Instant};
 
 use async_nats::jetstream::{
     self,
@@ -18,9 +19,7 @@ use super::{Bus, Delivery, Stream, connect::Pauses};
 
 /// How long one pull request stays open; bounds how long [`Consumer::stop`] takes.
 const PULL_EXPIRES: Duration = Duration::from_secs(2);
-/// Pull requests open at a time.
-const PULLS: usize = 2;
-/// Messages between the reading task and the stage; the others wait in the pull requests' own buffers.
+/// Messages between the reading task and the stage; the others wait in the pull request's own buffer.
 const HANDOVER: usize = 64;
 
 /// What to consume and how.
@@ -40,7 +39,8 @@ pub struct ConsumerSpec {
 
 /// The reading end of a durable pull consumer.
 pub struct Consumer {
-    deliveries: mpsc::Receiver<Delivery>,
+    deliveries: mpsc::Receiver<(Instant, Delivery)>,
+    ack_wait: Duration,
     stop: CancellationToken,
 }
 
@@ -52,24 +52,23 @@ impl Bus {
         let stop = CancellationToken::new();
         let mut connects = self.inner.connects.clone();
         connects.mark_unchanged();
-        let puller = Puller {
-            bus: self.clone(),
-            spec,
-            consumer: None,
-            pulls: VecDeque::new(),
-            connects,
-            stop: stop.clone(),
-            pauses: Pauses::default(),
-        };
+        let puller =
+            Puller { bus: self.clone(), spec, consumer: None, pull: None, connects, stop: stop.clone(), pauses: Pauses::default() };
         tokio::spawn(puller.run(sender));
-        Consumer { deliveries, stop }
+        Consumer { deliveries, ack_wait: self.settings().ack_wait(), stop }
     }
 }
 
 impl Consumer {
     /// Waits for the next message; `None` once [`Self::stop`] was called and everything asked for has come. Cancelling it loses nothing.
     pub async fn next(&mut self) -> Option<Delivery> {
-        self.deliveries.recv().await
+        loop {
+            let (asked, delivery) = self.deliveries.recv().await?;
+            if asked.elapsed() < self.ack_wait {
+                return Some(delivery);
+            }
+            tracing::debug!(sequence = delivery.sequence, "message waited here for longer than AckWait, it is handed out again");
+        }
     }
 
     /// Asks for no more messages; [`Self::next`] still returns those already asked for, to be finished or handed back.
@@ -89,63 +88,67 @@ struct Puller {
     bus: Bus,
     spec: ConsumerSpec,
     consumer: Option<PullConsumer>,
-    pulls: VecDeque<pull::Batch>,
+    /// The open pull request, and when it was made.
+    pull: Option<(Instant, pull::Batch)>,
     connects: watch::Receiver<u64>,
     stop: CancellationToken,
     pauses: Pauses,
 }
 
 impl Puller {
-    async fn run(mut self, sender: mpsc::Sender<Delivery>) {
+    async fn run(mut self, sender: mpsc::Sender<(Instant, Delivery)>) {
         loop {
-            while !self.stop.is_cancelled() && self.pulls.len() < PULLS {
+            if self.pull.is_none() {
+                if self.stop.is_cancelled() {
+                    return;
+                }
                 if let Err(error) = self.pull().await {
                     tracing::warn!(%error, consumer = self.spec.durable, "cannot read from the stream, trying again");
                     self.forget().await;
                 }
             }
-            let Some(pull) = self.pulls.front_mut() else { return };
+            let Some((asked, pull)) = &mut self.pull else { continue };
+            let asked = *asked;
             let message = tokio::select! {
                 biased;
                 message = pull.next() => message,
                 Ok(()) = self.connects.changed() => {
-                    // The requests died with the old connection; what has already arrived is still good.
-                    for mut pull in std::mem::take(&mut self.pulls) {
-                        while let Some(Some(Ok(message))) = pull.next().now_or_never() {
-                            hand_over(message, &sender).await;
-                        }
+                    // The request died with the old connection; what has already arrived is still good.
+                    while let Some(Some(Ok(message))) = pull.next().now_or_never() {
+                        hand_over(asked, message, &sender).await;
                     }
+                    self.pull = None;
                     continue;
                 }
             };
             match message {
                 Some(Ok(message)) => {
                     self.pauses = Pauses::default();
-                    hand_over(message, &sender).await;
+                    hand_over(asked, message, &sender).await;
                 }
                 Some(Err(error)) => {
                     tracing::debug!(%error, consumer = self.spec.durable, "pull request ended");
                     self.forget().await;
                 }
-                None => drop(self.pulls.pop_front()),
+                None => self.pull = None,
             }
         }
     }
 
-    /// Opens one more pull request.
+    /// Opens a pull request.
     async fn pull(&mut self) -> anyhow::Result<()> {
         let consumer = match &self.consumer {
             Some(consumer) => consumer,
             None => self.consumer.insert(self.create().await?),
         };
-        let size = (self.spec.prefetch / PULLS).max(1);
-        self.pulls.push_back(consumer.batch().max_messages(size).expires(PULL_EXPIRES).messages().await?);
+        let asked = Instant::now();
+        self.pull = Some((asked, consumer.batch().max_messages(self.spec.prefetch.max(1)).expires(PULL_EXPIRES).messages().await?));
         Ok(())
     }
 
     /// Starts over with the consumer after a pause: it may have been deleted.
     async fn forget(&mut self) {
-        self.pulls.clear();
+        self.pull = None;
         self.consumer = None;
         let pause = self.pauses.next();
         tokio::select! {
@@ -180,8 +183,8 @@ impl Puller {
 }
 
 /// A closed channel means the stage is gone; its messages are handed out again after AckWait.
-async fn hand_over(message: jetstream::Message, sender: &mpsc::Sender<Delivery>) {
+async fn hand_over(asked: Instant, message: jetstream::Message, sender: &mpsc::Sender<(Instant, Delivery)>) {
     if let Some(delivery) = Delivery::from_message(message) {
-        let _ = sender.send(delivery).await;
+        let _ = sender.send((asked, delivery)).await;
     }
 }

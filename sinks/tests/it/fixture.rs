@@ -1,0 +1,114 @@
+//! Sinks at work in this process, on a nats-server of their own.
+
+use std::{sync::Arc, time::Duration};
+
+use herald_common::{
+    CancellationToken,
+    bus::{
+        Bus, Headers, Message, Stream, header,
+        inspect::{From, Stored},
+    },
+    config::Config,
+    health::Health,
+    metrics::Metrics,
+    stage::{self, Process, Stage as _},
+};
+use herald_sinks::Sinks;
+use herald_testkit::{nats::NatsServer, wait};
+use tokio::task::JoinHandle;
+
+pub(crate) const BOUND: Duration = Duration::from_secs(60);
+
+pub(crate) struct Fixture {
+    pub(crate) nats: NatsServer,
+    pub(crate) process: Process,
+    pub(crate) bus: Bus,
+    running: Option<JoinHandle<anyhow::Result<()>>>,
+}
+
+impl Fixture {
+    /// Starts the sinks with these receivers (YAML).
+    pub(crate) async fn start(receivers: &str) -> Self {
+        let nats = NatsServer::start().await.expect("nats-server starts");
+        let text = format!("nats: {{url: '{}', ackWaitSeconds: 5}}\nreceivers:\n{receivers}", nats.url());
+        let config = Config::parse("config.yaml", &text, &|_| None).unwrap_or_else(|error| panic!("{error}")).config;
+        let process = Process {
+            config: Arc::new(config),
+            metrics: Metrics::new("").expect("metrics"),
+            health: Health::default(),
+            stop: CancellationToken::new(),
+        };
+        let bus = process.context::<Sinks>(None).await.expect("connects").bus;
+        let mut fixture = Self { nats, process, bus, running: None };
+        fixture.run().await;
+        fixture
+    }
+
+    pub(crate) async fn run(&mut self) {
+        self.process.stop = CancellationToken::new();
+        let context = self.process.context::<Sinks>(None).await.expect("connects");
+        self.running = Some(tokio::spawn(stage::run(Sinks::default(), context)));
+    }
+
+    /// Ends the sinks as a kill does: nothing is finished or handed back.
+    pub(crate) fn kill(&mut self) {
+        if let Some(running) = self.running.take() {
+            running.abort();
+        }
+    }
+
+    pub(crate) async fn stop(&mut self) {
+        self.process.stop.cancel();
+        if let Some(running) = self.running.take() {
+            running.await.expect("no panic").expect("ends well");
+        }
+    }
+
+    /// Puts events into a receiver's stream, as the router does.
+    pub(crate) async fn publish(&self, receiver: &str, names: &[&str]) {
+        for name in names {
+            let payload = event(name);
+            let headers = Headers::new().with(header::CONTENT_TYPE, "application/json").with(header::IDENTITY, &format!("c/{name}/1"));
+            let message = Message {
+                stream: Stream::Out(receiver.into()),
+                subject: self.bus.subjects().out(receiver),
+                id: format!("c/{name}/1/{receiver}"),
+                headers,
+                payload: payload.into(),
+            };
+            self.bus.publish(message).await.expect("published");
+        }
+    }
+
+    /// A receiver's counter.
+    pub(crate) fn metric(&self, name: &str, receiver: &str) -> u64 {
+        let metrics = self.process.metrics.receiver(Sinks::NAME, receiver);
+        match name {
+            "published" => metrics.published.get(),
+            "retried" => metrics.retried.get(),
+            "dead" => metrics.dead_lettered.get(),
+            other => panic!("no metric {other}"),
+        }
+    }
+
+    pub(crate) async fn until(&self, what: &str, condition: impl Fn() -> bool) {
+        wait::until(what, BOUND, || std::future::ready(condition())).await.expect("in time");
+    }
+
+    /// The dead letters of a receiver.
+    pub(crate) async fn dead(&self, receiver: &str) -> Vec<Stored> {
+        let mut letters = Vec::new();
+        self.bus
+            .read_back(&Stream::Dead, vec![self.bus.subjects().dead(receiver)], From::Beginning, |letter| letters.push(letter))
+            .await
+            .expect("reads");
+        letters
+    }
+}
+
+/// An exported event; its name tells it apart.
+pub(crate) fn event(name: &str) -> String {
+    format!(
+        r#"{{"metadata":{{"name":"{name}","uid":"{name}","resourceVersion":"1","creationTimestamp":null,"labels":{{"a.b":"c"}}}},"reason":"R","message":"\u003c{name}\u003e","source":{{}},"firstTimestamp":null,"lastTimestamp":null,"eventTime":null,"reportingComponent":"","reportingInstance":"","clusterName":"c","involvedObject":{{"kind":"Pod","deleted":false}}}}"#
+    )
+}

@@ -1,0 +1,6 @@
+//! The sinks through their public interface: the registry's contract, and delivery on a real nats-server to receivers that misbehave.
+
+mod contract;
+mod deliver;
+mod fixture;
+mod webhook;
