@@ -82,7 +82,7 @@ impl Lane {
                 stream: Stream::Out(name.as_str().into()),
                 durable: DURABLE.to_owned(),
                 filters: Vec::new(),
-                prefetch: (in_hand * 2).clamp(4, 1_024),
+                prefetch: in_hand.clamp(1, 1_024),
                 max_ack_pending: i64::try_from((in_hand * 8).max(4_096)).unwrap_or(i64::MAX),
             },
             batch,
