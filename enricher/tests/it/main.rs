@@ -1,0 +1,6 @@
+//! The enricher on a real nats-server and the simulated API server.
+
+mod fixture;
+mod objects;
+mod sharing;
+mod trouble;
