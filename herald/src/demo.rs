@@ -12,7 +12,7 @@ use herald_common::{
 use herald_testkit::{
     apiserver::ApiServer,
     demo::{self, DemoOptions},
-    kubernetes::{ApiClient, ControlPlane, ControlPlaneOptions},
+    kubernetes::{ControlPlane, ControlPlaneOptions},
     tools::Tool,
 };
 
@@ -32,8 +32,11 @@ pub(crate) async fn run(args: DemoArgs) -> anyhow::Result<()> {
     anyhow::ensure!(args.rate > 0.0, "--rate {}: must be above 0", args.rate);
     let stop = shutdown::on_signals()?;
     let server = ApiServer::start_at(args.listen).await.with_context(|| format!("--listen: cannot serve on {}", args.listen))?;
+    // It may run for days.
+    server.keep_events(5_000);
+    server.limit_history(20_000);
     tracing::info!(address = server.url(), "simulated API server, try `kubectl --server {} get events -A -w`", server.url());
-    let api = ApiClient::new(reqwest::Client::new(), server.url(), None);
+    let api = server.client()?;
     demo::run(&api, DemoOptions { rate: args.rate, ..DemoOptions::default() }, &stop).await;
     Ok(())
 }
@@ -66,8 +69,7 @@ impl Demo {
             (Err(missing), _) | (_, Err(missing)) => {
                 tracing::info!(%missing, "demo: using the simulated API server");
                 let server = ApiServer::start().await?;
-                let api = ApiClient::new(reqwest::Client::new(), server.url(), None);
-                (server.kubeconfig()?, api, Plane::Simulated { _server: server })
+                (server.kubeconfig()?, server.client()?, Plane::Simulated { _server: server })
             }
         };
         tracing::info!(kubeconfig = %kubeconfig.display(), "demo: running, look into it with `kubectl --kubeconfig`");
