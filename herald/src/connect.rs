@@ -36,7 +36,9 @@ impl ConnectArgs {
     pub(crate) async fn connect(&self) -> anyhow::Result<Connected> {
         logging::init(LogLevel::Warn, LogFormat::Pretty);
         let default = PathBuf::from("config.yaml");
-        let file = self.conf.clone().or_else(|| default.exists().then_some(default));
+        // An image may name a file that only the stages' containers have; an address says enough.
+        let named = self.conf.clone().filter(|file| self.nats.is_none() || file.exists());
+        let file = named.or_else(|| default.exists().then_some(default));
         let mut config = match &file {
             Some(file) => Config::load(file)?.config,
             None => Config::default(),

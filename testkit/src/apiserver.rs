@@ -32,7 +32,7 @@ use std::{
     fmt,
     net::{Ipv4Addr, SocketAddr},
     path::PathBuf,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     time::Duration,
 };
 
@@ -149,7 +149,8 @@ pub struct ApiServer {
     shared: Arc<Shared>,
     address: SocketAddr,
     server: Option<Server>,
-    scratch: Scratch,
+    /// Made when a kubeconfig is asked for: a server may run where nothing can be written.
+    scratch: OnceLock<Scratch>,
 }
 
 impl fmt::Debug for ApiServer {
@@ -179,7 +180,7 @@ impl ApiServer {
         let shared =
             Arc::new(Shared { state: Mutex::new(state), revisions: signal::Sender::new(1), disturbances: broadcast::Sender::new(64) });
         let server = Server::start(address, None, handler(&shared)).await?;
-        Ok(Self { address: server.address(), shared, server: Some(server), scratch: Scratch::new("apiserver")? })
+        Ok(Self { address: server.address(), shared, server: Some(server), scratch: OnceLock::new() })
     }
 
     /// Stops answering and closes all connections; the objects stay.
@@ -205,7 +206,14 @@ impl ApiServer {
     /// Writes a kubeconfig for this server and returns its path; it is removed with the server.
     pub fn kubeconfig(&self) -> Result<PathBuf> {
         let url = self.url();
-        self.scratch.write(
+        let scratch = match self.scratch.get() {
+            Some(scratch) => scratch,
+            None => {
+                let made = Scratch::new("apiserver")?;
+                self.scratch.get_or_init(|| made)
+            }
+        };
+        scratch.write(
             "kubeconfig",
             &format!(
                 "apiVersion: v1\nkind: Config\ncurrent-context: simulated\nclusters:\n- name: simulated\n  cluster: {{server: \"{url}\"}}\n\
