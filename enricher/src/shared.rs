@@ -49,14 +49,21 @@ impl Shared {
         Ok(opened)
     }
     pub(crate) async fn ask(&self, key: &str) -> Asked {
-        match self.try_ask(key).await {
-            Ok(asked) => asked,
-            Err(error) => {
-                tracing::warn!(%error, "objects are not shared between replicas now");
-                Asked::Alone
+        for again in [true, false] {
+            match self.try_ask(key).await {
+                Ok(asked) => return asked,
+                Err(error) => {
+                    // The bucket lives in nats-server's memory and may be gone with it: it is opened, or made, anew.
+                    let was_open = self.bucket.lock().await.take().is_some();
+                    if !again && was_open {
+                        tracing::warn!(%error, "objects are not shared between replicas now");
+                    }
+                }
             }
         }
+        Asked::Alone
     }
+
     async fn try_ask(&self, key: &str) -> Result<Asked, BucketError> {
         let bucket = self.bucket().await?;
         let claim = || rmp_serde::to_vec_named(&Slot::Claimed).unwrap_or_default().into();

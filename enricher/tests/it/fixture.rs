@@ -21,7 +21,7 @@ pub(crate) const BOUND: Duration = Duration::from_secs(60);
 pub(crate) struct Fixture {
     pub(crate) api: ApiServer,
     pub(crate) bus: Bus,
-    _nats: NatsServer,
+    nats: NatsServer,
     replicas: Vec<(Process, JoinHandle<anyhow::Result<()>>)>,
     published: u64,
 }
@@ -54,7 +54,7 @@ impl Fixture {
             bus = Some(context.bus.clone());
             running.push((process, tokio::spawn(stage::run(Enricher, context))));
         }
-        Self { api, bus: bus.expect("one replica at least"), _nats: nats, replicas: running, published: 0 }
+        Self { api, bus: bus.expect("one replica at least"), nats, replicas: running, published: 0 }
     }
 
     pub(crate) async fn stop(self) {
@@ -62,6 +62,11 @@ impl Fixture {
             process.stop.cancel();
             replica.await.expect("no panic").expect("ends well");
         }
+    }
+
+    /// Kills nats-server and starts it again: what was in its memory is gone.
+    pub(crate) async fn restart_nats(&mut self) {
+        self.nats.restart().await.expect("restarts");
     }
 
     /// Publishes an event about an object, as the watcher does.

@@ -72,3 +72,26 @@ async fn kinds_are_asked_for_once() {
     assert_eq!(fixture.api.discovery_requests(), 1);
     fixture.stop().await;
 }
+
+#[tokio::test]
+async fn objects_are_shared_again_after_nats_lost_its_memory() {
+    skip_unless!(Tool::NatsServer);
+    let mut fixture = Fixture::start(3, "cacheSize: 1\n").await;
+    let warm = fixture.pod("warm");
+    fixture.publish("warm", warm).await;
+    fixture.enriched(1).await;
+    fixture.restart_nats().await;
+    let again = fixture.pod("again");
+    fixture.publish("again", again).await;
+    fixture.enriched(2).await;
+    let pods: Vec<ObjectReference> = (0..20).map(|number| fixture.pod(&format!("pod-{number}"))).collect();
+    for round in 0..5 {
+        for (number, pod) in pods.iter().enumerate() {
+            fixture.publish(&format!("e-{round}-{number}"), pod.clone()).await;
+        }
+    }
+    fixture.enriched(102).await;
+    let reads = fixture.reads();
+    assert!(pods.iter().all(|pod| reads[&pod.name] == 1), "{reads:?}");
+    fixture.stop().await;
+}
