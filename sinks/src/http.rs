@@ -1,30 +1,13 @@
-//! HTTP as receivers use it: a client of their own, TLS settings, and what an answer means.
+//! HTTP as receivers use it: a client of their own, and what an answer means.
 
-use std::{path::PathBuf, time::Duration};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use reqwest::{Client, StatusCode, header};
-use serde::Deserialize;
 
-use crate::sink::SendError;
+use crate::{sink::SendError, tls::Tls};
 
-/// The keys of `tls`.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct Tls {
-    /// Whether any certificate is taken. Only for tests.
-    pub insecure_skip_verify: bool,
-    /// The name the certificate must bear, when it is not the address's.
-    pub server_name: String,
-    /// PEM file of the authorities that sign the server's certificate.
-    pub ca_file: Option<PathBuf>,
-    /// PEM file of the client certificate.
-    pub cert_file: Option<PathBuf>,
-    /// PEM file of its key.
-    pub key_file: Option<PathBuf>,
-}
-
-/// Makes a client.
+/// Makes a client for one receiver. Redirects are not followed; `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY` are honoured.
 ///
 /// # Errors
 /// What is wrong with the TLS settings, with the key it is about.
@@ -33,35 +16,11 @@ pub(crate) fn client(tls: &Tls, timeout: Duration) -> Result<Client, (&'static s
         .user_agent(concat!("herald/", env!("CARGO_PKG_VERSION")))
         .redirect(reqwest::redirect::Policy::none())
         .connect_timeout(timeout.min(Duration::from_secs(10)))
-        .timeout(timeout)
-        .tls_danger_accept_invalid_certs(tls.insecure_skip_verify);
-    if !tls.server_name.is_empty() && !tls.insecure_skip_verify {
-        return Err(("serverName", "not supported yet, use a certificate for the address's name".to_owned()));
-    }
-    if let Some(path) = &tls.ca_file {
-        let pem = read("caFile", path)?;
-        let roots = reqwest::Certificate::from_pem_bundle(&pem)
-            .map_err(|error| ("caFile", format!("{} holds no certificate: {error}", path.display())))?;
-        builder = builder.tls_certs_only(roots);
-    }
-    match (&tls.cert_file, &tls.key_file) {
-        (Some(certificate), Some(key)) => {
-            let mut pem = read("certFile", certificate)?;
-            pem.push(b'\n');
-            pem.extend(read("keyFile", key)?);
-            let identity = reqwest::Identity::from_pem(&pem)
-                .map_err(|error| ("certFile", format!("{} and its key do not fit: {error}", certificate.display())))?;
-            builder = builder.identity(identity);
-        }
-        (Some(_), None) => return Err(("certFile", "needs keyFile beside it".to_owned())),
-        (None, Some(_)) => return Err(("keyFile", "needs certFile beside it".to_owned())),
-        (None, None) => {}
+        .timeout(timeout);
+    if let Some(config) = tls.config()? {
+        builder = builder.tls_backend_preconfigured(config);
     }
     builder.build().map_err(|error| ("caFile", format!("cannot set up TLS: {error}")))
-}
-
-fn read(key: &'static str, path: &PathBuf) -> Result<Vec<u8>, (&'static str, String)> {
-    std::fs::read(path).map_err(|error| (key, format!("cannot read {}: {error}", path.display())))
 }
 
 /// What a failure to get an answer means: the receiver is not there. The error's own words may hold the address's secrets and are left out.
@@ -81,7 +40,7 @@ pub(crate) fn no_answer(error: &reqwest::Error, shown: &str) -> SendError {
             reason.push_str(&format!(": {error}"));
         }
     }
-    SendError::Outage { reason, after: None }
+    SendError::outage(reason)
 }
 
 /// What a status other than 2xx means.
@@ -91,12 +50,10 @@ pub(crate) fn refusal(status: StatusCode, after: Option<Duration>, said: &str, s
     let reason = format!("{shown} answered {status}{}{said}", if said.is_empty() { "" } else { ": " });
     match status.as_u16() {
         429 | 502..=504 => SendError::Outage { reason, after },
-        300..=399 => SendError::Outage { reason: format!("{reason}; redirects are not followed, name the final address"), after: None },
-        401 | 403 | 404 | 405 | 407 => {
-            SendError::Outage { reason: format!("{reason}; check the receiver's address and credentials"), after: None }
-        }
-        408 | 409 | 425 | 500..=599 => SendError::Refused { reason },
-        _ => SendError::Permanent { reason },
+        300..=399 => SendError::outage(format!("{reason}; redirects are not followed, name the final address")),
+        401 | 403 | 404 | 405 | 407 => SendError::outage(format!("{reason}; check the receiver's address and credentials")),
+        408 | 409 | 425 | 500..=599 => SendError::refused(reason),
+        _ => SendError::permanent(reason),
     }
 }
 
@@ -131,14 +88,13 @@ mod tests {
     #[test]
     fn answers_are_told_apart() {
         let of = |code: u16| refusal(StatusCode::from_u16(code).expect("a code"), None, "", "http://h/");
-        for code in [301, 401, 403, 404, 429, 502, 503, 504] {
+        for code in [301, 401, 403, 404, 405, 407, 429, 502, 503, 504] {
             assert!(matches!(of(code), SendError::Outage { .. }), "{code}");
         }
-        for code in [408, 409, 500, 501] {
-            assert!(matches!(of(code), SendError::Refused { .. }), "{code}");
-        }
-        for code in [400, 410, 413, 422] {
-            assert!(matches!(of(code), SendError::Permanent { .. }), "{code}");
+        for (codes, permanent) in [(&[408, 409, 425, 500, 501, 505][..], false), (&[400, 402, 406, 410, 411, 413, 415, 422][..], true)] {
+            for &code in codes {
+                assert!(matches!(of(code), SendError::Refused(refusal) if refusal.permanent == permanent), "{code}");
+            }
         }
     }
 }

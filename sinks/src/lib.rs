@@ -13,6 +13,8 @@ pub mod kinds;
 pub mod registry;
 mod retry;
 pub mod sink;
+pub mod tls;
+mod writer;
 
 use herald_common::{
     config::{ConfigError, Problem},

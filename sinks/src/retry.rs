@@ -1,7 +1,7 @@
 //! When to try again, and when to give up. Pure.
 //!
 //! Attempts count refusals of one message, not outages of the receiver: a refusal counts only when the receiver accepted something else since the
-//! message's last attempt.
+//! message's last attempt. Delays grow with every refusal, counted or not.
 
 use std::{num::NonZeroUsize, time::Duration};
 
@@ -19,31 +19,34 @@ pub(crate) fn pause(failures: u32, first: Duration, most: Duration) -> Duration 
 /// What is remembered of a refused message.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Refusals {
+    /// Refusals that count.
     pub(crate) attempts: u32,
+    /// All refusals.
+    pub(crate) tries: u32,
     pub(crate) first_try: Timestamp,
     accepted_before: u64,
 }
 
-/// The refusals of a receiver's messages, by their sequence in the stream.
+/// The refusals of a receiver's messages, by their sequence in the stream. A restart forgets them, and the message gets all its attempts anew.
 pub(crate) struct Memory {
     refusals: LruCache<u64, Refusals>,
-    max_attempts: u32,
 }
 
 impl Memory {
-    pub(crate) fn new(max_attempts: u32) -> Self {
-        Self { refusals: LruCache::new(REMEMBERED), max_attempts }
+    pub(crate) fn new() -> Self {
+        Self { refusals: LruCache::new(REMEMBERED) }
     }
 
-    /// Notes a refusal; `accepted` is how many messages the receiver has accepted so far. Returns what is known, and whether it is time to give up.
-    pub(crate) fn refused(&mut self, sequence: u64, accepted: u64, now: Timestamp) -> (Refusals, bool) {
-        let refusals = self.refusals.get_or_insert_mut(sequence, || Refusals { attempts: 0, first_try: now, accepted_before: accepted });
-        if refusals.attempts == 0 || accepted > refusals.accepted_before {
+    /// Notes a refusal; `accepted` is how many messages the receiver has accepted so far.
+    pub(crate) fn refused(&mut self, sequence: u64, accepted: u64, now: Timestamp) -> Refusals {
+        let fresh = || Refusals { attempts: 0, tries: 0, first_try: now, accepted_before: accepted };
+        let refusals = self.refusals.get_or_insert_mut(sequence, fresh);
+        if refusals.tries == 0 || accepted > refusals.accepted_before {
             refusals.attempts += 1;
         }
+        refusals.tries = refusals.tries.saturating_add(1);
         refusals.accepted_before = accepted;
-        let refusals = *refusals;
-        (refusals, refusals.attempts >= self.max_attempts)
+        *refusals
     }
 
     pub(crate) fn forget(&mut self, sequence: u64) {
@@ -65,13 +68,16 @@ mod tests {
 
     #[test]
     fn a_refusal_counts_only_while_others_are_accepted() {
-        let mut memory = Memory::new(3);
+        let mut memory = Memory::new();
         let now = Timestamp::UNIX_EPOCH;
-        assert!(!memory.refused(1, 5, now).1);
-        for _ in 0..10 {
-            assert_eq!(memory.refused(1, 5, now).0.attempts, 1, "nothing else was accepted meanwhile");
+        assert_eq!(memory.refused(1, 5, now).attempts, 1);
+        for tries in 2..10 {
+            let refusals = memory.refused(1, 5, now);
+            assert_eq!((refusals.attempts, refusals.tries), (1, tries), "nothing else was accepted meanwhile");
         }
-        assert_eq!(memory.refused(1, 6, now).0.attempts, 2);
-        assert!(memory.refused(1, 9, now).1, "the third that counts");
+        assert_eq!(memory.refused(1, 6, now).attempts, 2);
+        assert_eq!(memory.refused(1, 9, now).attempts, 3);
+        memory.forget(1);
+        assert_eq!(memory.refused(1, 9, now).attempts, 1);
     }
 }

@@ -8,8 +8,6 @@ use std::{
     io::{self, Read as _, Seek as _, SeekFrom, Write as _},
     os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
 };
 
 use futures_util::future::BoxFuture;
@@ -17,10 +15,11 @@ use herald_common::config::{Problem, Receiver};
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 
-use super::stdout::lines;
+use super::stdout::{LINES, lines};
 use crate::{
-    registry::{Built, Defaults},
+    registry::Built,
     sink::{Item, SendError, Sink},
+    writer::Writer,
 };
 
 /// The keys of `file`.
@@ -48,25 +47,24 @@ pub(crate) fn build(receiver: &Receiver) -> Result<Built, Problem> {
     if config.path.as_os_str().is_empty() {
         return Err(receiver.spec.problem("path is missing, name the file to write".to_owned()));
     }
-    let defaults = Defaults { batch: 256, max_batch: 10_000, concurrency: 1, timeout: Duration::from_secs(30) };
     let de_dot = config.de_dot;
-    let log = Log { config, open: None };
-    Ok(Built { sink: Box::new(FileSink { log: Arc::new(Mutex::new(log)) }), defaults, de_dot, warnings })
+    let mut log = Log { config, open: None };
+    let writer = Writer::new(move |lines| log.write(lines));
+    Ok(Built { sink: Box::new(FileSink { writer }), defaults: LINES, de_dot, warnings })
 }
 
 struct FileSink {
-    log: Arc<Mutex<Log>>,
+    writer: Writer,
 }
 
 impl Sink for FileSink {
+    /// Opens the file, which makes it and its folder.
+    fn check(&self) -> BoxFuture<'_, Result<(), SendError>> {
+        Box::pin(async { self.writer.write(Vec::new()).await.map_err(SendError::outage) })
+    }
+
     fn send<'a>(&'a self, batch: &'a [Item]) -> BoxFuture<'a, Result<(), SendError>> {
-        let (log, lines) = (self.log.clone(), lines(batch));
-        Box::pin(async move {
-            // A writer that panicked left at worst a torn line, which the next one ends.
-            let written = tokio::task::spawn_blocking(move || log.lock().unwrap_or_else(PoisonError::into_inner).write(&lines));
-            let failed = |reason: String| SendError::Outage { reason, after: None };
-            written.await.map_err(|error| failed(error.to_string()))?.map_err(failed)
-        })
+        Box::pin(async move { self.writer.write(lines(batch)).await.map_err(SendError::outage) })
     }
 }
 
@@ -102,7 +100,7 @@ impl Log {
         if moved {
             self.open = None;
         }
-        let limit = if self.config.maxsize == 0 { 100 } else { self.config.maxsize } * MEGABYTE;
+        let limit = if self.config.maxsize == 0 { 100 } else { self.config.maxsize }.saturating_mul(MEGABYTE);
         let full = self.open.as_ref().is_some_and(|open| open.regular && open.size > 0 && open.size + lines.len() as u64 > limit);
         if full {
             self.rotate()?;
@@ -116,7 +114,7 @@ impl Log {
                 self.open = Some(open(&self.config.path)?);
             }
         }
-        let Some(open) = &mut self.open else { return Err(io::Error::other("not open")) };
+        let Some(open) = self.open.as_mut().filter(|_| !lines.is_empty()) else { return Ok(()) };
         if open.torn {
             open.file.write_all(b"\n")?;
             open.torn = false;
@@ -133,14 +131,21 @@ impl Log {
     fn rotate(&mut self) -> io::Result<()> {
         self.open = None;
         let path = &self.config.path;
-        fs::rename(path, backup_path(path, Timestamp::now()))?;
+        let now = Timestamp::now();
+        // Two backups within a millisecond must not become one.
+        let names = (0..).map(|more| backup_path(path, now + SignedDuration::from_millis(more)));
+        let free = names.into_iter().find(|name| !name.exists()).ok_or_else(|| io::Error::other("no name for a backup"))?;
+        fs::rename(path, free)?;
         let mut backups = backups(path);
         backups.sort();
-        let oldest = Timestamp::now() - SignedDuration::from_hours(24 * i64::try_from(self.config.maxage).unwrap_or(0));
+        let age = i64::try_from(self.config.maxage).ok().and_then(|days| days.checked_mul(24)).filter(|hours| *hours > 0);
+        let oldest = age.and_then(|hours| now.checked_sub(SignedDuration::from_hours(hours)).ok());
         let surplus = if self.config.maxbackups == 0 { 0 } else { backups.len().saturating_sub(self.config.maxbackups) };
         for (at, (time, backup)) in backups.iter().enumerate() {
-            if at < surplus || (self.config.maxage > 0 && *time < oldest) {
-                fs::remove_file(backup)?;
+            if (at < surplus || oldest.is_some_and(|oldest| *time < oldest))
+                && let Err(error) = fs::remove_file(backup)
+            {
+                tracing::warn!(%error, backup = %backup.display(), "old backup cannot be removed");
             }
         }
         Ok(())

@@ -1,6 +1,6 @@
 //! `stdout`: one JSON line an event on standard output.
 //!
-//! Batches are written and flushed at once. Nothing is permanent: a closed standard output is an outage.
+//! A batch is written and flushed at once; it blocks while nobody reads. Nothing is permanent: a closed standard output is an outage.
 
 use std::{io::Write as _, time::Duration};
 
@@ -11,7 +11,11 @@ use serde::Deserialize;
 use crate::{
     registry::{Built, Defaults},
     sink::{Item, SendError, Sink},
+    writer::Writer,
 };
+
+/// How kinds that write lines like to be used: in order, many at a time.
+pub(crate) const LINES: Defaults = Defaults { batch: 256, max_batch: 10_000, concurrency: 1, timeout: Duration::from_secs(10) };
 
 /// The keys of `stdout`.
 #[derive(Debug, Default, Deserialize)]
@@ -21,26 +25,22 @@ pub struct Config {
     pub de_dot: bool,
 }
 
-struct Stdout;
+struct Stdout {
+    writer: Writer,
+}
 
 pub(crate) fn build(receiver: &Receiver) -> Result<Built, Problem> {
     let (config, warnings) = receiver.spec.decode::<Config>()?;
-    let defaults = Defaults { batch: 256, max_batch: 10_000, concurrency: 1, timeout: Duration::from_secs(30) };
-    Ok(Built { sink: Box::new(Stdout), defaults, de_dot: config.de_dot, warnings })
+    let writer = Writer::new(|lines| {
+        let mut out = std::io::stdout().lock();
+        out.write_all(lines).and_then(|()| out.flush()).map_err(|error| format!("cannot write to standard output: {error}"))
+    });
+    Ok(Built { sink: Box::new(Stdout { writer }), defaults: LINES, de_dot: config.de_dot, warnings })
 }
 
 impl Sink for Stdout {
     fn send<'a>(&'a self, batch: &'a [Item]) -> BoxFuture<'a, Result<(), SendError>> {
-        let lines = lines(batch);
-        Box::pin(async move {
-            // Somebody who does not read blocks a write for good; the thread it blocks must not be one of ours.
-            let written = tokio::task::spawn_blocking(move || {
-                let mut out = std::io::stdout().lock();
-                out.write_all(&lines).and_then(|()| out.flush())
-            });
-            let failed = |reason: String| SendError::Outage { reason: format!("standard output: {reason}"), after: None };
-            written.await.map_err(|error| failed(error.to_string()))?.map_err(|error| failed(error.to_string()))
-        })
+        Box::pin(async move { self.writer.write(lines(batch)).await.map_err(SendError::outage) })
     }
 }
 

@@ -16,9 +16,10 @@ use reqwest::{
 use serde::Deserialize;
 
 use crate::{
-    http::{self, Tls},
+    http,
     registry::{Built, Defaults},
     sink::{Item, SendError, Sink},
+    tls::Tls,
 };
 
 /// The keys of `webhook`.
@@ -73,7 +74,7 @@ fn headers(configured: &BTreeMap<String, Located<Secret>>) -> Result<HeaderMap, 
         if value.value.expose().contains("{{") {
             return Err(value.problem("templates in headers are not supported yet".to_owned()));
         }
-        let mut text = HeaderValue::from_str(value.value.expose().trim())
+        let mut text = HeaderValue::from_bytes(value.value.expose().trim().as_bytes())
             .map_err(|_| value.problem("the value holds a line break or control character".to_owned()))?;
         text.set_sensitive(true);
         headers.insert(key, text);

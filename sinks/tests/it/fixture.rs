@@ -10,7 +10,7 @@ use herald_common::{
     },
     config::Config,
     health::Health,
-    metrics::Metrics,
+    metrics::{Metrics, StageMetrics},
     stage::{self, Process, Stage as _},
 };
 use herald_sinks::Sinks;
@@ -29,9 +29,21 @@ pub(crate) struct Fixture {
 impl Fixture {
     /// Starts the sinks with these receivers (YAML).
     pub(crate) async fn start(receivers: &str) -> Self {
+        Self::start_with(&format!("nats: {{ackWaitSeconds: 5}}\nreceivers:\n{receivers}")).await
+    }
+
+    /// Starts the sinks with a whole configuration (YAML); `nats.url` is added.
+    pub(crate) async fn start_with(config: &str) -> Self {
+        let mut fixture = Self::prepare(config).await;
+        fixture.run().await;
+        fixture
+    }
+
+    /// Starts everything but the sinks.
+    pub(crate) async fn prepare(config: &str) -> Self {
         let nats = NatsServer::start().await.expect("nats-server starts");
-        let text = format!("nats: {{url: '{}', ackWaitSeconds: 5}}\nreceivers:\n{receivers}", nats.url());
-        let config = Config::parse("config.yaml", &text, &|_| None).unwrap_or_else(|error| panic!("{error}")).config;
+        let mut config = Config::parse("config.yaml", config, &|_| None).unwrap_or_else(|error| panic!("{error}")).config;
+        config.nats.url = Some(nats.url());
         let process = Process {
             config: Arc::new(config),
             metrics: Metrics::new("").expect("metrics"),
@@ -39,9 +51,7 @@ impl Fixture {
             stop: CancellationToken::new(),
         };
         let bus = process.context::<Sinks>(None).await.expect("connects").bus;
-        let mut fixture = Self { nats, process, bus, running: None };
-        fixture.run().await;
-        fixture
+        Self { nats, process, bus, running: None }
     }
 
     pub(crate) async fn run(&mut self) {
@@ -60,29 +70,60 @@ impl Fixture {
     pub(crate) async fn stop(&mut self) {
         self.process.stop.cancel();
         if let Some(running) = self.running.take() {
-            running.await.expect("no panic").expect("ends well");
+            tokio::time::timeout(BOUND, running).await.expect("drains in time").expect("no panic").expect("ends well");
         }
     }
 
     /// Puts events into a receiver's stream, as the router does.
     pub(crate) async fn publish(&self, receiver: &str, names: &[&str]) {
         for name in names {
-            let payload = event(name);
-            let headers = Headers::new().with(header::CONTENT_TYPE, "application/json").with(header::IDENTITY, &format!("c/{name}/1"));
-            let message = Message {
-                stream: Stream::Out(receiver.into()),
-                subject: self.bus.subjects().out(receiver),
-                id: format!("c/{name}/1/{receiver}"),
-                headers,
-                payload: payload.into(),
-            };
-            self.bus.publish(message).await.expect("published");
+            self.publish_payload(receiver, name, event(name).into_bytes(), "application/json").await;
         }
+    }
+
+    pub(crate) async fn publish_payload(&self, receiver: &str, name: &str, payload: Vec<u8>, content_type: &str) {
+        let identity = identity(name);
+        let headers = Headers::new()
+            .with(header::CONTENT_TYPE, content_type)
+            .with(header::OBSERVED, "2024-01-01T00:00:00Z")
+            .with(header::IDENTITY, &identity);
+        let message = Message {
+            stream: Stream::Out(receiver.into()),
+            subject: self.bus.subjects().out(receiver),
+            id: format!("{identity}/{receiver}"),
+            headers,
+            payload: payload.into(),
+        };
+        self.bus.publish(message).await.expect("published");
+    }
+
+    /// Puts `count` events into a receiver's stream and returns their names.
+    pub(crate) async fn publish_many(&self, receiver: &str, count: usize) -> Vec<String> {
+        let names: Vec<String> = (0..count).map(|number| format!("e-{number}.")).collect();
+        for name in &names {
+            self.publish(receiver, &[name]).await;
+        }
+        names
+    }
+
+    /// Waits until a receiver's stream is empty: everything was accepted or kept.
+    pub(crate) async fn settled(&self, receiver: &str) {
+        let name = self.bus.stream_name(&Stream::Out(receiver.into()));
+        let empty = || async {
+            let states = self.bus.stream_states().await.unwrap_or_default();
+            states.iter().any(|state| state.name == name && state.messages == 0)
+        };
+        wait::until("the receiver's stream to be empty", BOUND, empty).await.expect("settles");
+    }
+
+    /// A receiver's metrics.
+    pub(crate) fn metrics(&self, receiver: &str) -> StageMetrics {
+        self.process.metrics.receiver(Sinks::NAME, receiver)
     }
 
     /// A receiver's counter.
     pub(crate) fn metric(&self, name: &str, receiver: &str) -> u64 {
-        let metrics = self.process.metrics.receiver(Sinks::NAME, receiver);
+        let metrics = self.metrics(receiver);
         match name {
             "published" => metrics.published.get(),
             "retried" => metrics.retried.get(),
@@ -111,4 +152,8 @@ pub(crate) fn event(name: &str) -> String {
     format!(
         r#"{{"metadata":{{"name":"{name}","uid":"{name}","resourceVersion":"1","creationTimestamp":null,"labels":{{"a.b":"c"}}}},"reason":"R","message":"\u003c{name}\u003e","source":{{}},"firstTimestamp":null,"lastTimestamp":null,"eventTime":null,"reportingComponent":"","reportingInstance":"","clusterName":"c","involvedObject":{{"kind":"Pod","deleted":false}}}}"#
     )
+}
+
+pub(crate) fn identity(name: &str) -> String {
+    format!("c/{name}/1")
 }

@@ -1,6 +1,12 @@
 //! The sinks through their public interface: the registry's contract, and delivery on a real nats-server to receivers that misbehave.
 
+mod conformance;
 mod contract;
 mod deliver;
 mod fixture;
+mod outage;
+mod refusal;
+mod restart;
+mod secrets;
+mod tls;
 mod webhook;
