@@ -365,7 +365,11 @@ pub fn decode_enriched(payload: &[u8], content_type: Option<&str>) -> anyhow::Re
     decode(payload, content_type)
 }
 
-fn decode<'a, T: Deserialize<'a>>(payload: &'a [u8], content_type: Option<&str>) -> anyhow::Result<T> {
+/// Decodes anything an event's message carries by its `Content-Type`: MessagePack when it says so, JSON otherwise.
+///
+/// # Errors
+/// When the payload is no `T`.
+pub fn decode<'a, T: Deserialize<'a>>(payload: &'a [u8], content_type: Option<&str>) -> anyhow::Result<T> {
     let packed = content_type == Some(crate::config::Encoding::MessagePack.content_type());
     Ok(if packed { rmp_serde::from_slice(payload)? } else { serde_json::from_slice(payload)? })
 }

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use herald_common::event;
 use serde::{
     Deserialize, Deserializer,
     de::{MapAccess, Visitor},
@@ -64,11 +65,7 @@ struct Object<'a> {
 impl<'a> View<'a> {
     /// Reads a payload, MessagePack when `content_type` says so, JSON otherwise.
     pub(crate) fn read(payload: &'a [u8], content_type: Option<&str>) -> anyhow::Result<Self> {
-        Ok(if content_type == Some(herald_common::config::Encoding::MessagePack.content_type()) {
-            rmp_serde::from_slice(payload)?
-        } else {
-            serde_json::from_slice(payload)?
-        })
+        event::decode(payload, content_type)
     }
 
     /// Returns the fields as rules know them.

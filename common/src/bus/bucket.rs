@@ -8,7 +8,7 @@ use async_nats::jetstream::{kv, stream::StorageType};
 use bytes::Bytes;
 use jiff::Timestamp;
 
-use super::Bus;
+use super::{Bus, inspect::timestamp};
 
 /// A bucket's name and limits.
 #[derive(Clone, Debug)]
@@ -100,7 +100,7 @@ impl Bucket {
         Ok(entry.filter(|entry| entry.operation == kv::Operation::Put).map(|entry| Entry {
             value: entry.value,
             revision: entry.revision,
-            written: Timestamp::from_nanosecond(entry.created.unix_timestamp_nanos()).unwrap_or(Timestamp::UNIX_EPOCH),
+            written: timestamp(entry.created),
         }))
     }
 

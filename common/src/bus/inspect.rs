@@ -216,14 +216,7 @@ impl Bus {
     /// When the stream cannot be had.
     pub async fn read(&self, stream: &Stream, filters: Vec<String>, from: From) -> anyhow::Result<Reader> {
         self.ensure_stream(stream).await?;
-        let deliver_policy = match from {
-            From::Beginning => DeliverPolicy::All,
-            From::Now => DeliverPolicy::New,
-            From::Sequence(start_sequence) => DeliverPolicy::ByStartSequence { start_sequence },
-            From::Time(time) => DeliverPolicy::ByStartTime {
-                start_time: async_nats::datetime::from_nanos(time.as_nanosecond()).map_err(|error| anyhow::anyhow!("{error}"))?,
-            },
-        };
+        let deliver_policy = deliver_policy(from)?;
         let config = pull::OrderedConfig {
             deliver_policy,
             filter_subjects: filters,
@@ -266,14 +259,10 @@ impl Bus {
 
     /// Tells whether a stream holds any message of these subjects from `from` on.
     async fn holds(&self, name: &str, filters: &[String], from: From) -> anyhow::Result<bool> {
-        let deliver_policy = match from {
-            From::Beginning => DeliverPolicy::All,
-            From::Now => return Ok(false),
-            From::Sequence(start_sequence) => DeliverPolicy::ByStartSequence { start_sequence },
-            From::Time(time) => DeliverPolicy::ByStartTime {
-                start_time: async_nats::datetime::from_nanos(time.as_nanosecond()).map_err(|error| anyhow::anyhow!("{error}"))?,
-            },
-        };
+        if from == From::Now {
+            return Ok(false);
+        }
+        let deliver_policy = deliver_policy(from)?;
         let config = pull::Config {
             deliver_policy,
             filter_subjects: filters.to_vec(),
@@ -286,6 +275,18 @@ impl Bus {
     }
 }
 
+/// Where a consumer begins.
+fn deliver_policy(from: From) -> anyhow::Result<DeliverPolicy> {
+    Ok(match from {
+        From::Beginning => DeliverPolicy::All,
+        From::Now => DeliverPolicy::New,
+        From::Sequence(start_sequence) => DeliverPolicy::ByStartSequence { start_sequence },
+        From::Time(time) => DeliverPolicy::ByStartTime {
+            start_time: async_nats::datetime::from_nanos(time.as_nanosecond()).map_err(|error| anyhow::anyhow!("{error}"))?,
+        },
+    })
+}
+
 fn consumer_state(info: &jetstream::consumer::Info, first_sequence: u64) -> ConsumerState {
     ConsumerState {
         pending: info.num_pending,
@@ -296,6 +297,7 @@ fn consumer_state(info: &jetstream::consumer::Info, first_sequence: u64) -> Cons
     }
 }
 
-fn timestamp(time: async_nats::datetime::DateTime) -> Timestamp {
+/// The time as the rest of Herald has it; one that cannot be told is the epoch.
+pub(super) fn timestamp(time: async_nats::datetime::DateTime) -> Timestamp {
     Timestamp::from_nanosecond(time.unix_timestamp_nanos()).unwrap_or(Timestamp::UNIX_EPOCH)
 }

@@ -6,7 +6,7 @@ use async_nats::jetstream::{self, AckKind};
 use bytes::Bytes;
 use jiff::Timestamp;
 
-use super::Stream;
+use super::{Stream, inspect::timestamp};
 
 /// Header names, written once.
 pub mod header {
@@ -215,7 +215,7 @@ impl Delivery {
     pub(super) fn from_message(message: jetstream::Message) -> Option<Self> {
         let (sequence, delivered, published) = {
             let info = message.info().ok()?;
-            let published = Timestamp::from_nanosecond(info.published.unix_timestamp_nanos()).unwrap_or(Timestamp::UNIX_EPOCH);
+            let published = timestamp(info.published);
             (info.stream_sequence, u64::try_from(info.delivered).unwrap_or(1), published)
         };
         let (message, acker) = message.split();
