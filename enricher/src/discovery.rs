@@ -1,15 +1,24 @@
-//! Which resource a kind is: asked of the API server once for each group and version, and again when a kind is unknown.
+//! Which resource a kind is: asked of the API server by group and version, once for the life of the process.
+//!
+//! Only groups that events speak of are asked for, so another group that is broken does not matter. A kind that is not in its group's list makes the list be
+//! read again, at most once in [`AGAIN_AFTER`]. Asks for one group wait for one request; a failure is remembered for [`FAILURE_LASTS`].
 
 use std::{
     collections::HashMap,
+    sync::{Arc, Mutex as StdMutex, PoisonError},
     time::{Duration, Instant},
 };
 
 use kube::Client;
 use serde::Deserialize;
+use tokio::sync::Mutex;
 
-/// A group is asked again for an unknown kind at most this often.
+use crate::lookup::{self, Failure, segment};
+
+/// A list is read again for an unknown kind at most this often.
 const AGAIN_AFTER: Duration = Duration::from_secs(60);
+/// How long a group is not asked for again when that failed.
+const FAILURE_LASTS: Duration = Duration::from_secs(2);
 
 /// A resource: its name in paths, and whether its objects have namespaces.
 #[derive(Clone, Debug)]
@@ -20,9 +29,9 @@ pub(crate) struct Resource {
 
 #[derive(Deserialize)]
 struct ResourceList {
-    #[serde(default)]
-    resources: Vec<Listed>,
+    resources: Option<Vec<Listed>>,
 }
+
 #[derive(Deserialize)]
 struct Listed {
     name: String,
@@ -30,43 +39,85 @@ struct Listed {
     namespaced: bool,
 }
 
-/// What the API server said of its groups, kept for the process's life.
+/// A list this new says enough about whether the API server answers.
+const JUST_READ: Duration = Duration::from_secs(1);
+
+/// What is known of a group.
 #[derive(Default)]
-pub(crate) struct Discovery {
-    groups: HashMap<String, (Instant, HashMap<String, Resource>)>,
+struct Group {
+    read: Option<Instant>,
+    kinds: Option<HashMap<String, Resource>>,
+    read_again: Option<Instant>,
+    failed: Option<(Instant, Failure)>,
 }
 
-/// The path of a group and version: `v1` or empty is the core group.
+/// What the API server said of its groups.
+#[derive(Default)]
+pub(crate) struct Discovery {
+    groups: StdMutex<HashMap<String, Arc<Mutex<Group>>>>,
+}
+
+/// The path of a group and version; without either it is the core group.
 pub(crate) fn group_path(api_version: &str) -> String {
-    let api_version = if api_version.is_empty() { "v1" } else { api_version };
-    if api_version.contains('/') { format!("/apis/{api_version}") } else { format!("/api/{api_version}") }
+    match api_version.split_once('/') {
+        None if api_version.is_empty() => "/api/v1".to_owned(),
+        None => format!("/api/{}", segment(api_version)),
+        Some((group, version)) => format!("/apis/{}/{}", segment(group), segment(version)),
+    }
 }
 
 impl Discovery {
-    pub(crate) async fn find(&mut self, client: &Client, api_version: &str, kind: &str) -> Result<Option<Resource>, String> {
+    /// Finds the resource of a kind; `None` when the API server does not know the kind.
+    pub(crate) async fn find(&self, client: &Client, api_version: &str, kind: &str) -> Result<Option<Resource>, Failure> {
         let path = group_path(api_version);
-        if let Some((asked, kinds)) = self.groups.get(&path) {
+        let group = self.groups.lock().unwrap_or_else(PoisonError::into_inner).entry(path.clone()).or_default().clone();
+        let mut group = group.lock().await;
+        if let Some(kinds) = &group.kinds {
             if let Some(resource) = kinds.get(kind) {
                 return Ok(Some(resource.clone()));
             }
-            if asked.elapsed() < AGAIN_AFTER {
+            if group.read_again.is_some_and(|at| at.elapsed() < AGAIN_AFTER) {
                 return Ok(None);
             }
+            group.read_again = Some(Instant::now());
+            tracing::info!(api_version, kind, "kind is unknown, reading the list of its group again");
         }
-        let request = http::Request::get(&path).body(Vec::new()).map_err(|error| error.to_string())?;
-        let list = match client.request::<ResourceList>(request).await {
-            Ok(list) => list,
-            Err(kube::Error::Api(status)) if status.code == 404 => ResourceList { resources: Vec::new() },
-            Err(error) => return Err(error.to_string()),
-        };
-        let kinds: HashMap<_, _> = list
-            .resources
-            .into_iter()
-            .filter(|listed| !listed.name.contains('/'))
-            .map(|listed| (listed.kind, Resource { plural: listed.name, namespaced: listed.namespaced }))
-            .collect();
-        let found = kinds.get(kind).cloned();
-        self.groups.insert(path, (Instant::now(), kinds));
-        Ok(found)
+        if let Some((_, failure)) = group.failed.as_ref().filter(|(at, _)| at.elapsed() < FAILURE_LASTS) {
+            return Err(failure.clone());
+        }
+        match read(client, &path).await {
+            Ok(kinds) => {
+                let found = kinds.get(kind).cloned();
+                *group = Group { read: Some(Instant::now()), kinds: Some(kinds), failed: None, ..*group };
+                Ok(found)
+            }
+            Err(failure) => {
+                // A list that could not be read is not the one allowed for this while.
+                group.read_again = None;
+                group.failed = Some((Instant::now(), failure.clone()));
+                Err(failure)
+            }
+        }
     }
+
+    /// Reads the core group's list, to see whether the API server answers.
+    pub(crate) async fn probe(&self, client: &Client) -> Result<(), Failure> {
+        let path = group_path("");
+        let group = self.groups.lock().unwrap_or_else(PoisonError::into_inner).entry(path.clone()).or_default().clone();
+        let mut group = group.lock().await;
+        if group.read.is_none_or(|at| at.elapsed() > JUST_READ) {
+            let kinds = read(client, &path).await?;
+            *group = Group { read: Some(Instant::now()), kinds: Some(kinds), failed: None, ..*group };
+        }
+        Ok(())
+    }
+}
+
+/// Reads a group's list; a group that is not there has no kinds.
+async fn read(client: &Client, path: &str) -> Result<HashMap<String, Resource>, Failure> {
+    let list = lookup::read::<ResourceList>(client, path, "application/json").await?;
+    let resources = list.and_then(|list| list.resources).unwrap_or_default();
+    // What has a slash is a part of an object: `pods/status`.
+    let objects = resources.into_iter().filter(|listed| !listed.name.contains('/'));
+    Ok(objects.map(|listed| (listed.kind, Resource { plural: listed.name, namespaced: listed.namespaced })).collect())
 }

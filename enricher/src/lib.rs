@@ -2,16 +2,22 @@
 //!
 //! ```text
 //! HERALD_RAW ─▶ lane of the object ─▶ own cache ─▶ shared cache (KV) ─▶ one metadata GET ─▶ HERALD_ENRICHED ─PubAck─▶ ack
+//!               lanes                 cache        shared               lookup, discovery   enrich
+//!               └────────────────── pipeline ────┘ └────── lookups, reach ──────────────┘
 //! ```
 //!
-//! In go raw events of one cluster; out go the exported events. One GET for each UID and resourceVersion, whatever the number of replicas and however many
-//! events ask at once. A slow lookup holds up the events about its own object only, and those leave in the order they came. An object that cannot be read
-//! never stops an event: it is exported without, and a header says why.
+//! In go raw events of one cluster; out go the exported events, under the identities they came with. One GET for each UID and resourceVersion, whatever the
+//! number of replicas and however many events ask at once. A slow lookup holds up the events about its own object only, and those leave in the order they
+//! came. An object that cannot be read never stops an event: it is exported without, and a header says why.
 
+mod cache;
 mod discovery;
+mod enrich;
+mod lanes;
 mod lookup;
 mod lookups;
 mod pipeline;
+mod reach;
 mod shared;
 
 use herald_common::{
@@ -19,6 +25,8 @@ use herald_common::{
     stage::{Context, Stage},
     subjects::name_part,
 };
+
+use self::{lookups::Lookups, pipeline::Pipeline};
 
 /// The enricher.
 #[derive(Default)]
@@ -42,9 +50,12 @@ impl Stage for Enricher {
             prefetch: 1_024,
             max_ack_pending: 8_192,
         };
-        let lookups = lookups::Lookups::new(&context).await?;
+        let lookups = if context.config.omit_lookup { None } else { Some(Lookups::new(&context).await?) };
         tokio::spawn(LossWatch::new(context.bus.clone(), spec.clone(), &cluster, context.stage_metrics.clone()).run(context.stop.clone()));
-        pipeline::Pipeline::new(context, lookups).run(spec).await;
+        if let Some(lookups) = &lookups {
+            tokio::spawn(lookups.clone().watch(context.stop.clone()));
+        }
+        Pipeline::new(context, lookups).run(spec).await;
         Ok(())
     }
 }

@@ -1,150 +1,218 @@
-//! Enrichers at work in this process.
+//! Enrichers between a real nats-server and a simulated API server.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use herald_common::{
     CancellationToken,
-    bus::{Bus, Headers, Message, Stream, header, inspect::From},
+    bus::{
+        Bus, Headers, Message, Stream, header,
+        inspect::{From, Stored},
+    },
     config::Config,
-    event::{EnrichedEvent, Event, ObjectReference},
+    event::Event,
     health::Health,
     metrics::Metrics,
     stage::{self, Process},
+    subjects,
 };
 use herald_enricher::Enricher;
-use herald_testkit::{apiserver::ApiServer, nats::NatsServer, wait};
+use herald_testkit::{
+    apiserver::ApiServer,
+    nats::{NatsOptions, NatsServer},
+    wait,
+};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
+/// How long anything awaited may take.
 pub(crate) const BOUND: Duration = Duration::from_secs(60);
 
 pub(crate) struct Fixture {
+    pub(crate) nats: NatsServer,
     pub(crate) api: ApiServer,
     pub(crate) bus: Bus,
-    nats: NatsServer,
-    replicas: Vec<(Process, JoinHandle<anyhow::Result<()>>)>,
-    published: u64,
-}
-
-/// What came out of one event.
-pub(crate) struct Enriched {
-    pub(crate) event: EnrichedEvent,
-    pub(crate) enrichment: String,
-    /// Its place in the stream.
-    pub(crate) sequence: u64,
+    pub(crate) process: Process,
+    enrichers: Vec<JoinHandle<anyhow::Result<()>>>,
 }
 
 impl Fixture {
-    /// Starts so many enrichers with this configuration.
-    pub(crate) async fn start(replicas: usize, config: &str) -> Self {
-        let (api, nats) = (ApiServer::start().await.expect("starts"), NatsServer::start().await.expect("starts"));
-        let text = format!("clusterName: c\nkubeQPS: 10000\nkubeBurst: 10000\nnats: {{url: '{}'}}\n{config}", nats.url());
-        let config = Arc::new(Config::parse("config.yaml", &text, &|_| None).unwrap_or_else(|error| panic!("{error}")).config);
-        let kubeconfig = api.kubeconfig().expect("written");
-        let mut running = Vec::new();
-        let mut bus = None;
-        for _ in 0..replicas {
-            let process = Process {
-                config: config.clone(),
-                metrics: Metrics::new("").expect("metrics"),
-                health: Health::default(),
-                stop: CancellationToken::new(),
-            };
-            let context = process.context::<Enricher>(Some(kubeconfig.clone())).await.expect("connects");
-            bus = Some(context.bus.clone());
-            running.push((process, tokio::spawn(stage::run(Enricher, context))));
+    /// Servers without an enricher.
+    pub(crate) async fn idle(config: &str) -> Self {
+        Self::idle_on(NatsOptions::default(), config).await
+    }
+
+    /// Servers without an enricher, one of them with options.
+    pub(crate) async fn idle_on(nats: NatsOptions, config: &str) -> Self {
+        let nats = NatsServer::start_with(nats).await.expect("nats-server starts");
+        let api = ApiServer::start().await.expect("the API server starts");
+        let config = format!("clusterName: c\nkubeQPS: 1000\nkubeBurst: 1000\n{config}");
+        let mut config = Config::parse("config.yaml", &config, &|_| None).expect("the configuration loads").config;
+        config.nats.url = Some(nats.url());
+        let metrics = Metrics::new("").expect("metrics");
+        let process = Process { config: Arc::new(config), metrics, health: Health::default(), stop: CancellationToken::new() };
+        let bus = process.context::<Enricher>(None).await.expect("connects").bus;
+        Self { nats, api, bus, process, enrichers: Vec::new() }
+    }
+
+    /// Servers and so many enrichers.
+    pub(crate) async fn running(enrichers: usize, config: &str) -> Self {
+        let mut fixture = Self::idle(config).await;
+        for _ in 0..enrichers {
+            fixture.run().await;
         }
-        Self { api, bus: bus.expect("one replica at least"), nats, replicas: running, published: 0 }
+        fixture
     }
 
-    pub(crate) async fn stop(self) {
-        for (process, replica) in self.replicas {
-            process.stop.cancel();
-            replica.await.expect("no panic").expect("ends well");
+    /// Starts an enricher, beside those that run.
+    pub(crate) async fn run(&mut self) {
+        if self.enrichers.is_empty() {
+            self.process.stop = CancellationToken::new();
+        }
+        let context = self.process.context::<Enricher>(Some(self.api.kubeconfig().expect("a kubeconfig"))).await.expect("connects");
+        self.enrichers.push(tokio::spawn(stage::run(Enricher, context)));
+    }
+
+    /// Lets enrichers that start from now on use another user of NATS.
+    pub(crate) fn log_in_as(&mut self, user: &str) {
+        Arc::make_mut(&mut self.process.config).nats.user = Some(user.to_owned());
+    }
+
+    /// Lets the enrichers drain and end.
+    pub(crate) async fn stop(&mut self) {
+        self.process.stop.cancel();
+        for enricher in self.enrichers.drain(..) {
+            tokio::time::timeout(BOUND, enricher).await.expect("ends in time").expect("no panic").expect("ends well");
         }
     }
 
-    /// Kills nats-server and starts it again: what was in its memory is gone.
-    pub(crate) async fn restart_nats(&mut self) {
-        self.nats.restart().await.expect("restarts");
+    /// Ends the enrichers at once, as SIGKILL does.
+    pub(crate) async fn kill(&mut self) {
+        for enricher in self.enrichers.drain(..) {
+            enricher.abort();
+            assert!(enricher.await.is_err_and(|error| error.is_cancelled()));
+        }
+        self.process.stop.cancel();
     }
 
-    /// Publishes an event about an object, as the watcher does.
-    pub(crate) async fn publish(&mut self, name: &str, about: ObjectReference) {
-        self.published += 1;
-        let mut event = Event { involved_object: about, reason: "R".to_owned(), type_: "Normal".to_owned(), ..Event::default() };
-        name.clone_into(&mut event.metadata.uid);
-        "1".clone_into(&mut event.metadata.resource_version);
-        let object = &event.involved_object;
-        let subject = self.bus.subjects().raw("c", &object.namespace, &object.kind, &event.reason);
-        let headers =
-            Headers::new().with(header::CONTENT_TYPE, "application/json").with(header::CLUSTER, "c").with(header::CHANGE, "added");
-        let payload = serde_json::to_vec(&event).expect("encodes");
-        self.bus
-            .publish(Message { stream: Stream::Raw, subject, id: format!("c/{name}/1"), headers, payload: payload.into() })
-            .await
-            .expect("published");
+    /// Waits until the enrichers have found the API server.
+    pub(crate) async fn ready(&self) {
+        let ready = || async { self.api.discovery_requests() > 0 && self.process.health.unready().is_empty() };
+        wait::until("the enrichers to be ready", BOUND, ready).await.expect("ready");
     }
 
-    /// Waits until so many events are enriched, and returns them by name.
-    pub(crate) async fn enriched(&self, count: usize) -> BTreeMap<String, Enriched> {
-        let read = || async {
-            let mut found = BTreeMap::new();
-            let each = |stored: herald_common::bus::inspect::Stored| {
-                let event: EnrichedEvent = serde_json::from_slice(&stored.payload).expect("an event");
-                assert_eq!(
-                    stored.headers.get(header::MESSAGE_ID),
-                    Some(format!("c/{}/1", event.event.metadata.uid).as_str()),
-                    "the same identity"
-                );
-                assert_eq!(stored.headers.get(header::CHANGE), Some("added"), "headers are passed on");
-                let enrichment = stored.headers.get(header::ENRICHMENT).unwrap_or_default().to_owned();
-                found.insert(event.event.metadata.uid.clone(), Enriched { event, enrichment, sequence: stored.sequence });
-            };
-            self.bus.read_back(&Stream::Enriched, Vec::new(), From::Beginning, each).await.ok()?;
-            (found.len() >= count).then_some(found)
-        };
-        wait::some(&format!("{count} enriched events"), BOUND, read).await.expect("enriched")
+    /// Makes a pod.
+    pub(crate) fn pod(&self, name: &str) -> Value {
+        let metadata = json!({"namespace": "shop", "name": name, "labels": {"name": name}});
+        self.api.put(json!({"apiVersion": "v1", "kind": "Pod", "metadata": metadata})).expect("stored")
     }
 
-    /// Puts an object and returns a reference to it.
-    pub(crate) fn object(&self, api_version: &str, kind: &str, namespace: &str, name: &str) -> ObjectReference {
-        let mut object = json!({
-            "apiVersion": api_version, "kind": kind,
-            "metadata": {"name": name, "labels": {"name": name}, "annotations": {"a": "b"}, "ownerReferences": [{"apiVersion": "v1", "kind": "Owner", "name": "o", "uid": "ou"}]}
+    /// Publishes a raw event about what a reference says, as the watcher does.
+    pub(crate) async fn publish(&self, name: &str, reference: &Value) {
+        let event = json!({
+            "metadata": {"namespace": "shop", "name": name, "uid": format!("event-{name}"), "resourceVersion": "7"},
+            "involvedObject": reference, "reason": "R", "message": "a < b", "type": "Normal", "count": 1,
         });
-        if !namespace.is_empty() {
-            object["metadata"]["namespace"] = json!(namespace);
-        }
-        reference(&self.api.put(object).expect("stored"))
+        let event: Event = serde_json::from_value(event).expect("an event");
+        let payload = rmp_serde::to_vec_named(&event).expect("encodes");
+        self.publish_raw(&event, payload, "application/msgpack").await;
     }
 
-    pub(crate) fn pod(&self, name: &str) -> ObjectReference {
-        self.object("v1", "Pod", "shop", name)
+    pub(crate) async fn publish_raw(&self, event: &Event, payload: Vec<u8>, content_type: &str) {
+        let object = &event.involved_object;
+        let headers = Headers::new()
+            .with(header::CONTENT_TYPE, content_type)
+            .with(header::CLUSTER, &self.process.config.cluster_name)
+            .with(header::CHANGE, "added")
+            .with(header::OBSERVED, "2026-01-02T03:04:05Z")
+            .with(header::TRACEPARENT, "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
+        let message = Message {
+            stream: Stream::Raw,
+            subject: self.bus.subjects().raw(&self.process.config.cluster_name, &object.namespace, &object.kind, &event.reason),
+            id: subjects::identity(&self.process.config.cluster_name, &event.metadata.uid, &event.metadata.resource_version),
+            headers,
+            payload: payload.into(),
+        };
+        self.bus.publish(message).await.expect("published");
     }
 
-    /// How often the objects of a resource were read, by name; every read must have asked for metadata only.
-    pub(crate) fn reads(&self) -> BTreeMap<String, u64> {
-        let reads = self.api.reads();
-        assert!(reads.values().all(|reads| reads.total == reads.metadata_only), "{reads:?}");
-        let mut by_name = BTreeMap::new();
-        for (object, reads) in reads {
-            *by_name.entry(object.name).or_default() += reads.total;
-        }
-        by_name
+    /// Everything the stream of enriched events holds, in its order.
+    pub(crate) async fn stored(&self) -> Vec<Stored> {
+        let mut all = Vec::new();
+        let filter = vec![self.bus.subjects().all("enriched")];
+        // Not there before the first event.
+        let _ = self.bus.read_back(&Stream::Enriched, filter, From::Beginning, |stored| all.push(stored)).await;
+        all
+    }
+
+    /// The enriched events in their order.
+    pub(crate) async fn enriched(&self) -> Vec<Enriched> {
+        self.stored().await.iter().map(Enriched::of).collect()
+    }
+
+    /// Waits until there are as many enriched events, and returns them.
+    pub(crate) async fn holds(&self, number: usize) -> Vec<Enriched> {
+        let full = || async { self.enriched().await.len() >= number };
+        wait::until("the enriched events", BOUND, full).await.expect("published");
+        let all = self.enriched().await;
+        assert_eq!(all.len(), number, "{:?}", all.iter().map(|event| &event.name).collect::<Vec<_>>());
+        all
+    }
+
+    /// Publishes an event and waits for it to be enriched.
+    pub(crate) async fn enrich(&self, name: &str, reference: &Value) -> Enriched {
+        self.publish(name, reference).await;
+        self.arrives(name).await
+    }
+
+    /// Waits for an event to be enriched.
+    pub(crate) async fn arrives(&self, name: &str) -> Enriched {
+        let found = || async { self.enriched().await.into_iter().find(|event| event.name == name) };
+        wait::some(&format!("the event {name}"), BOUND, found).await.expect("published")
+    }
+
+    /// The GETs of objects so far.
+    pub(crate) fn gets(&self) -> u64 {
+        self.api.count("get", "*")
+    }
+
+    /// Waits until the raw stream's consumer has everything acknowledged.
+    pub(crate) async fn acknowledged(&self) {
+        let done = || async {
+            let state = self.bus.consumer_state(&Stream::Raw, "enricher_c").await;
+            state.is_ok_and(|state| state.pending == 0 && state.ack_pending == 0)
+        };
+        wait::until("everything to be acknowledged", BOUND, done).await.expect("acknowledged");
     }
 }
 
-/// A reference to an object.
-pub(crate) fn reference(object: &Value) -> ObjectReference {
-    let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
-    ObjectReference {
-        kind: text("/kind"),
-        api_version: text("/apiVersion"),
-        namespace: text("/metadata/namespace"),
-        name: text("/metadata/name"),
-        uid: text("/metadata/uid"),
-        resource_version: text("/metadata/resourceVersion"),
-        field_path: String::new(),
+/// An enriched event as it was published.
+#[derive(Debug)]
+pub(crate) struct Enriched {
+    pub(crate) name: String,
+    pub(crate) how: String,
+    pub(crate) object: Value,
+}
+
+impl Enriched {
+    fn of(stored: &Stored) -> Self {
+        let mut event: Value = serde_json::from_slice(&stored.payload).expect("JSON");
+        Self {
+            name: event["metadata"]["name"].as_str().unwrap_or_default().to_owned(),
+            how: stored.headers.get(header::ENRICHMENT).unwrap_or_default().to_owned(),
+            object: event["involvedObject"].take(),
+        }
     }
+
+    pub(crate) fn is_deleted(&self) -> bool {
+        self.object["deleted"] == true
+    }
+}
+
+/// A reference to an object as it is now.
+pub(crate) fn reference(object: &Value) -> Value {
+    let metadata = &object["metadata"];
+    json!({
+        "apiVersion": object["apiVersion"], "kind": object["kind"], "namespace": metadata["namespace"], "name": metadata["name"],
+        "uid": metadata["uid"], "resourceVersion": metadata["resourceVersion"],
+    })
 }

@@ -1,6 +1,8 @@
-//! The enricher on a real nats-server and the simulated API server.
+//! The enricher through its public interface, on a real nats-server and a simulated API server.
 
+mod faults;
 mod fixture;
 mod objects;
-mod sharing;
-mod trouble;
+mod order;
+mod replicas;
+mod restart;
