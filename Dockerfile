@@ -23,12 +23,13 @@ RUN find . -type f ! -name Cargo.toml ! -name Cargo.lock ! -name build.rs \
 FROM rust:1.95-bookworm AS build
 WORKDIR /src
 COPY --from=manifests /src .
-RUN cargo build --release --locked --bins
+ARG BINARIES="--bin herald --bin herald-watcher --bin herald-enricher --bin herald-router --bin herald-sinks"
+RUN cargo build --release --locked $BINARIES
 COPY . .
 ARG REVISION=unknown
 # Cargo goes by modification times, and the emptied files are newer than the checkout's.
 RUN find . -name '*.rs' -not -path './target/*' -exec touch {} + \
- && HERALD_REVISION="$REVISION" cargo build --release --locked --bins \
+ && HERALD_REVISION="$REVISION" cargo build --release --locked $BINARIES \
  && mkdir /out \
  && cp target/release/herald target/release/herald-watcher target/release/herald-enricher \
        target/release/herald-router target/release/herald-sinks /out/

@@ -194,9 +194,7 @@ impl Config {
         if !self.namespace.is_empty() && !self.namespaces.is_empty() {
             warnings.push(at("namespace", "namespace and namespaces are both set, all of them are watched".to_owned()));
         }
-        if self.metrics_name_prefix.is_empty() {
-            // A hint for people who look, not something to act on.
-        } else if !is_metric_prefix(&self.metrics_name_prefix) {
+        if !self.metrics_name_prefix.is_empty() && !is_metric_prefix(&self.metrics_name_prefix) {
             errors.push(at(
                 "metricsNamePrefix",
                 format!("found {:?}, must match ^[a-zA-Z][a-zA-Z0-9_:]*_$, for example event_exporter_", self.metrics_name_prefix),

@@ -3,6 +3,10 @@
 use jiff::Timestamp;
 
 use super::{Bus, Delivery, Message, Stream, header};
+use crate::gap::{Gap, Reason};
+
+/// A reason is cut after so many bytes, so that the letter stays a message the server takes.
+const LONGEST_REASON: usize = 2_048;
 
 /// Why and after what a message was given up.
 #[derive(Clone, Debug)]
@@ -28,11 +32,13 @@ impl DeadLetter {
 
 impl Bus {
     /// Keeps a message as a dead letter of `receiver` (or of a stage) and waits for the PubAck; the caller then acknowledges the delivery.
+    ///
+    /// A letter that is larger than the server takes is named by a gap marker instead.
     pub async fn dead_letter(&self, receiver: &str, delivery: &Delivery, letter: &DeadLetter) {
         let identity = delivery.identity();
         let mut headers = delivery.headers.clone();
         headers.set(header::IDENTITY, identity);
-        headers.set(header::DEAD_REASON, &letter.reason);
+        headers.set(header::DEAD_REASON, cut(&letter.reason, LONGEST_REASON));
         headers.set(header::DEAD_ATTEMPTS, &letter.attempts.to_string());
         headers.set(header::DEAD_FIRST, &letter.first_try.to_string());
         headers.set(header::DEAD_LAST, &letter.last_try.to_string());
@@ -44,7 +50,15 @@ impl Bus {
             payload: delivery.payload.clone(),
         };
         if let Err(error) = self.publish(message).await {
-            tracing::error!(%error, receiver, "dead letter not kept");
+            tracing::error!(%error, receiver, event = identity, "dead letter cannot be kept");
+            let message =
+                format!("dead letter of {receiver} cannot be kept: {error}; it was refused: {}", cut(&letter.reason, LONGEST_REASON));
+            self.publish_gap(&Gap::event(delivery.headers.cluster(), Reason::TooLarge, identity, &message)).await;
         }
     }
+}
+
+/// The text, cut at a character.
+fn cut(text: &str, longest: usize) -> &str {
+    &text[..text.floor_char_boundary(longest)]
 }

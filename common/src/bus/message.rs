@@ -161,6 +161,11 @@ impl Headers {
         self.get(header::CLUSTER).unwrap_or_default()
     }
 
+    /// The bytes they take on the wire (NATS client protocol, HPUB).
+    fn wire_size(&self) -> usize {
+        self.iter().map(|(name, value)| header_size(name, value)).sum()
+    }
+
     pub(super) fn into_inner(self) -> async_nats::HeaderMap {
         self.0
     }
@@ -191,6 +196,18 @@ pub struct Message {
     pub headers: Headers,
     /// Its payload.
     pub payload: Bytes,
+}
+
+impl Message {
+    /// The bytes that count towards the server's `max_payload`: headers and payload.
+    pub(super) fn wire_size(&self) -> usize {
+        const FRAME: usize = "NATS/1.0\r\n\r\n".len();
+        FRAME + self.headers.wire_size() + header_size(header::MESSAGE_ID, &self.id) + self.payload.len()
+    }
+}
+
+fn header_size(name: &str, value: &str) -> usize {
+    name.len() + value.len() + ": \r\n".len()
 }
 
 /// A message handed out by a consumer, to be acknowledged once downstream has it; dropping it hands it out again after AckWait.

@@ -31,7 +31,7 @@ pub enum PublishError {
     /// It is larger than the server takes.
     #[error("message of {size} bytes is larger than the {limit} bytes nats-server takes (its max_payload)")]
     TooLarge {
-        /// Size of the payload in bytes.
+        /// Size of the payload and the headers in bytes.
         size: usize,
         /// `max_payload` of the server in bytes.
         limit: usize,
@@ -106,10 +106,9 @@ impl<T> Outbox<T> {
     /// When the message is larger than the server takes; the token comes back with the error.
     pub async fn publish(&mut self, message: Message, token: T) -> Result<(), (T, PublishError)> {
         let limit = self.bus.max_payload();
-        // Headers count too; their sum is small beside this allowance.
-        let size = message.payload.len() + 1_024;
+        let size = message.wire_size();
         if limit > 0 && size > limit {
-            return Err((token, PublishError::TooLarge { size: message.payload.len(), limit }));
+            return Err((token, PublishError::TooLarge { size, limit }));
         }
         self.waiting.push_back(Waiting { message, token, acknowledgement: None });
         if self.paused_until.is_none() {

@@ -4,7 +4,9 @@ use std::{collections::BTreeSet, time::Duration};
 
 use herald_common::{
     CancellationToken,
-    bus::{Bucket, BucketError, BucketSpec, Bus, ConsumerSpec, Headers, LossWatch, Message, Outbox, Stream, inspect::From},
+    bus::{
+        Bucket, BucketError, BucketSpec, Bus, ConsumerSpec, DeadLetter, Headers, LossWatch, Message, Outbox, Stream, header, inspect::From,
+    },
     config::{Limits, Nats},
     gap::Gap,
     health::Health,
@@ -82,8 +84,38 @@ async fn tokens_come_back_in_order_and_a_repeat_is_told() {
     let (number, error) = outbox.publish(huge, 9).await.expect_err("too large");
     assert_eq!(
         (number, error.to_string().as_str()),
-        (9, "message of 2097152 bytes is larger than the 1048576 bytes nats-server takes (its max_payload)")
+        (9, "message of 2097185 bytes is larger than the 1048576 bytes nats-server takes (its max_payload)")
     );
+}
+
+/// A message that takes so many bytes on the wire.
+fn sized(bus: &Bus, bytes: usize) -> Message {
+    const OVERHEAD: usize = "NATS/1.0\r\nNats-Msg-Id: c/u1/1\r\nHerald-Cluster: c\r\n\r\n".len();
+    let headers = Headers::new().with(header::CLUSTER, "c");
+    Message { headers, payload: vec![b'x'; bytes - OVERHEAD].into(), ..message(bus, 1) }
+}
+
+#[tokio::test]
+async fn a_message_may_fill_the_limit_and_a_letter_beyond_it_is_named_by_a_gap_marker() {
+    skip_unless!(Tool::NatsServer);
+    let nats = NatsServer::start().await.expect("starts");
+    let bus = connect(&settings(nats.url())).await;
+    let limit = bus.max_payload();
+    let error = bus.publish(sized(&bus, limit + 1)).await.expect_err("one byte too many");
+    assert!(error.to_string().contains(&format!("{} bytes", limit + 1)), "{error}");
+    bus.publish(sized(&bus, limit)).await.expect("fits");
+
+    let mut consumer = bus.consume(spec("reader"));
+    let delivery = tokio::time::timeout(BOUND, consumer.next()).await.expect("in time").expect("a message");
+    let reason = format!("refused {}", "ü".repeat(4_000));
+    bus.dead_letter("hook", &delivery, &DeadLetter::at_once(reason)).await;
+    let mut gaps = Vec::new();
+    let each = |stored: herald_common::bus::inspect::Stored| gaps.push(serde_json::from_slice::<Gap>(&stored.payload).expect("a gap"));
+    bus.read_back(&Stream::Gap, Vec::new(), From::Beginning, each).await.expect("reads");
+    assert_eq!(gaps.len(), 1);
+    assert_eq!((gaps[0].subject.as_str(), gaps[0].from.as_str()), ("c", "c/u1/1"));
+    assert!(gaps[0].message.starts_with("dead letter of hook cannot be kept: message of "), "{}", gaps[0].message);
+    assert!(gaps[0].message.len() < 3_000, "a long reason is cut");
 }
 
 #[tokio::test]
