@@ -81,3 +81,42 @@ async fn the_manifests_are_accepted_and_their_permissions_are_enough() -> Result
     ensure!(said == 1, "said {said} times that secrets may not be read");
     Ok(())
 }
+
+#[tokio::test]
+async fn a_role_in_each_namespace_is_enough_for_a_watcher_of_namespaces() -> Result<()> {
+    skip_unless!(Tool::NatsServer, Tool::Etcd, Tool::KubeApiserver);
+    let plane = ControlPlane::shared().await?;
+    let admin = plane.admin()?;
+    let spaces = ["narrow-a", "narrow-b"];
+    for space in spaces {
+        namespace(&admin, space).await?;
+    }
+    admin.create("/api/v1/namespaces/narrow-a/serviceaccounts", &json!({"metadata": {"name": "watcher"}})).await?;
+    for space in spaces {
+        let rights = format!("/apis/rbac.authorization.k8s.io/v1/namespaces/{space}");
+        let role = json!({
+            "metadata": {"name": "events"},
+            "rules": [{"apiGroups": [""], "resources": ["events"], "verbs": ["list", "watch"]}],
+        });
+        admin.create(&format!("{rights}/roles"), &role).await?;
+        let binding = json!({
+            "metadata": {"name": "events"},
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "events"},
+            "subjects": [{"kind": "ServiceAccount", "name": "watcher", "namespace": "narrow-a"}],
+        });
+        admin.create(&format!("{rights}/rolebindings"), &binding).await?;
+    }
+    let watcher = plane.kubeconfig_for(&plane.service_account("narrow-a", "watcher").await?)?;
+    let config = format!(
+        "{USUAL}omitLookup: true\nnamespaces: [narrow-a, narrow-b]\nroute: {{match: [{{receiver: out}}]}}\n\
+         receivers: [{{name: out, file: {{path: OUT}}}}]\n"
+    );
+    let pipeline = Pipeline::launch(&[&watcher; 4], 1, &config).await?;
+    let mut wanted = Vec::new();
+    for space in spaces {
+        let web = pod(&admin, space, "web").await?;
+        wanted.push(identity(&event(&admin, space, "e", &web, "Pod").await?));
+    }
+    pipeline.wait_for(&wanted).await?;
+    Ok(())
+}
