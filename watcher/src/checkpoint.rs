@@ -18,6 +18,9 @@ pub(crate) struct Checkpoint {
     pub(crate) sequence: u64,
     /// When the watch was last known to be current.
     pub(crate) observed: Option<Timestamp>,
+    /// When the last event was published.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) published: Option<Timestamp>,
     /// Events of the first list of a fresh install older than this are left out; unset once that list is complete.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) oldest: Option<Timestamp>,
@@ -62,7 +65,8 @@ impl Watermark {
     }
 
     /// The PubAck of the oldest message is there.
-    pub(crate) fn acked(&mut self, mark: Mark, sequence: u64) {
+    pub(crate) fn acked(&mut self, mark: Mark, sequence: u64, when: Timestamp) {
+        self.checkpoint.published = Some(when);
         self.outstanding = self.outstanding.saturating_sub(1);
         self.sequence = self.sequence.max(sequence);
         if let Some(position) = mark {
@@ -105,8 +109,10 @@ impl Watermark {
 mod tests {
     use super::*;
 
+    const WHEN: Timestamp = Timestamp::UNIX_EPOCH;
+
     fn at(position: &str, sequence: u64) -> Checkpoint {
-        Checkpoint { resource_version: position.to_owned(), sequence, observed: None, oldest: None }
+        Checkpoint { resource_version: position.to_owned(), sequence, published: Some(WHEN), ..Checkpoint::default() }
     }
 
     fn mark(position: &str) -> Mark {
@@ -119,9 +125,9 @@ mod tests {
         watermark.sent(&mark("11"));
         watermark.sent(&mark("12"));
         assert_eq!(watermark.checkpoint(), &at("10", 3));
-        watermark.acked(mark("11"), 4);
+        watermark.acked(mark("11"), 4, WHEN);
         assert_eq!(watermark.checkpoint(), &at("11", 4));
-        watermark.acked(mark("12"), 5);
+        watermark.acked(mark("12"), 5, WHEN);
         assert_eq!(watermark.checkpoint(), &at("12", 5));
     }
 
@@ -131,7 +137,7 @@ mod tests {
         watermark.sent(&mark("11"));
         watermark.reach("15".to_owned());
         assert_eq!(watermark.checkpoint(), &at("10", 3));
-        watermark.acked(mark("11"), 4);
+        watermark.acked(mark("11"), 4, WHEN);
         assert_eq!(watermark.checkpoint(), &at("15", 4));
         watermark.reach("20".to_owned());
         assert_eq!(watermark.checkpoint(), &at("20", 4));
@@ -143,9 +149,9 @@ mod tests {
         watermark.sent(&mark("11"));
         watermark.reach("15".to_owned());
         watermark.sent(&mark("16"));
-        watermark.acked(mark("11"), 4);
+        watermark.acked(mark("11"), 4, WHEN);
         assert_eq!(watermark.checkpoint(), &at("11", 4));
-        watermark.acked(mark("16"), 5);
+        watermark.acked(mark("16"), 5, WHEN);
         assert_eq!(watermark.checkpoint(), &at("16", 5));
     }
 
@@ -153,11 +159,11 @@ mod tests {
     fn a_list_moves_nothing_until_it_is_complete() {
         let mut watermark = Watermark::new(Checkpoint { oldest: Some(Timestamp::UNIX_EPOCH), ..at("10", 3) });
         watermark.sent(&None);
-        watermark.acked(None, 9);
+        watermark.acked(None, 9, WHEN);
         watermark.sent(&None);
         assert_eq!((watermark.checkpoint().resource_version.as_str(), watermark.checkpoint().sequence), ("10", 3));
         watermark.reach("30".to_owned());
-        watermark.acked(None, 8);
+        watermark.acked(None, 8, WHEN);
         assert_eq!(watermark.checkpoint(), &at("30", 9));
     }
 
@@ -170,8 +176,8 @@ mod tests {
 
     #[test]
     fn the_first_checkpoint_without_a_position_reads_back() {
-        let text = serde_json::to_string(&at("", 0)).expect("encodes");
+        let text = serde_json::to_string(&Checkpoint::default()).expect("encodes");
         assert_eq!(text, r#"{"resourceVersion":"","sequence":0,"observed":null}"#);
-        assert_eq!(serde_json::from_str::<Checkpoint>(&text).expect("decodes"), at("", 0));
+        assert_eq!(serde_json::from_str::<Checkpoint>(&text).expect("decodes"), Checkpoint::default());
     }
 }

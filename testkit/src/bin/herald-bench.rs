@@ -114,6 +114,19 @@ impl Bench {
         Ok(streams.iter().find(|found| found["name"] == stream).and_then(|found| found["state"]["messages"].as_u64()).unwrap_or(0))
     }
 
+    /// Makes so many events, as fast as the watcher takes them in.
+    async fn fill(&self, events: u64, objects: usize) -> Result<u64> {
+        // Well below what the simulated API server keeps of its history, so that no watch falls behind it.
+        const STEP: u64 = 20_000;
+        let mut made = 0;
+        while made < events {
+            made += self.api.generate(&Generation::new(100_000.0, STEP.min(events - made), objects)).await.len() as u64;
+            let taken = || async { self.held("HERALD_RAW").await.is_ok_and(|held| held + STEP >= made) };
+            wait::until("the watcher to take the events in", Duration::from_secs(60), taken).await?;
+        }
+        Ok(made)
+    }
+
     fn resident(&self) -> Result<Vec<f64>> {
         self.stages.iter().map(|stage| Ok(stage.process().rss_bytes()? as f64 / MIB)).collect()
     }
@@ -172,7 +185,7 @@ async fn backlog(args: &MemoryArgs) -> Result<Value> {
     let mut bench = Bench::start().await?;
     bench.sinks().kill();
     let started = Instant::now();
-    let made = bench.api.generate(&Generation::new(50_000.0, args.backlog, args.objects)).await.len() as u64;
+    let made = bench.fill(args.backlog, args.objects).await?;
     let filled = || async { bench.held("HERALD_OUT_out").await.is_ok_and(|held| held >= made) };
     wait::until("the backlog to be there", Duration::from_secs(600), filled).await?;
     let filling = started.elapsed();

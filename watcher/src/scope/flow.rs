@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     checkpoint::{Checkpoint, Mark, Watermark, store::Store},
     convert::Converter,
+    loss::Before,
 };
 
 /// PubAcks awaited at a time.
@@ -145,8 +146,10 @@ impl Flow {
         self.watermark.observe(Timestamp::now());
     }
 
-    pub(super) fn last_observed(&self) -> Option<Timestamp> {
-        self.watermark.checkpoint().observed
+    /// What is known of the time before now.
+    pub(super) fn before(&self) -> Before {
+        let checkpoint = self.watermark.checkpoint();
+        Before { observed: checkpoint.observed, published: checkpoint.published }
     }
 
     /// Publishes a gap marker and counts it.
@@ -201,7 +204,7 @@ impl Flow {
     }
 
     fn acked(&mut self, mark: Mark, published: Published) {
-        self.watermark.acked(mark, published.sequence);
+        self.watermark.acked(mark, published.sequence, Timestamp::now());
         self.context.stage_metrics.in_flight.dec();
         self.context.stage_metrics.acked.inc();
         if !published.duplicate {

@@ -33,10 +33,11 @@ impl Scope {
 
     /// Lists what the position does not cover, and says so when something may be missing.
     pub(super) async fn catch_up(&mut self, reason: Reason) -> Result<(), Stopped> {
-        let (from, observed) = (self.position.clone(), self.flow.last_observed());
+        let (from, mut before) = (self.position.clone(), self.flow.before());
         let wanted = if reason == Reason::Restored { Wanted::All } else { Wanted::Later(from.clone()) };
         if number(&from).is_none() {
-            // Nothing tells which versions are later, so what was published has to.
+            // Nothing tells which versions are later, so what was published has to; nor which were known before.
+            before.published = None;
             self.read_back(From::Beginning).await?;
         }
         let newer = self.list(&wanted).await?;
@@ -44,7 +45,7 @@ impl Scope {
             Reason::Restored => Some(
                 "the API server's versions went back (restored from a backup, or replaced): events since the backup may be missing".into(),
             ),
-            _ => missing(newer, observed, Timestamp::now()),
+            _ => missing(newer, before, Timestamp::now()),
         };
         let Some(message) = message else {
             tracing::info!(scope = self.name, newer = newer.events, position = self.position, "listed, nothing is missing");
@@ -115,7 +116,12 @@ impl Scope {
 
     async fn take_listed(&mut self, event: &Event, wanted: &Wanted, newer: &mut Newer) -> Result<(), Stopped> {
         let identity = self.flow.identity(event);
-        if self.is_excluded(event) || self.seen.contains(&identity) {
+        if self.is_excluded(event) {
+            return Ok(());
+        }
+        let is_known = |position: &str| is_later(&event.metadata.resource_version, position) == Some(false);
+        newer.known += u64::from(matches!(wanted, Wanted::Later(position) if is_known(position)));
+        if self.seen.contains(&identity) {
             return Ok(());
         }
         match wanted {
@@ -125,7 +131,7 @@ impl Scope {
                 self.seen.insert(&identity);
                 return Ok(());
             }
-            Wanted::Later(position) if is_later(&event.metadata.resource_version, position) == Some(false) => return Ok(()),
+            Wanted::Later(position) if is_known(position) => return Ok(()),
             _ => {}
         }
         self.flow.publish(event, Change::Listed, None).await?;

@@ -52,6 +52,26 @@ async fn after_a_410_at_the_start_what_still_exists_is_published_without_a_gap_w
 }
 
 #[tokio::test]
+async fn events_that_expired_faster_than_usual_are_said_to_be_missing() {
+    skip_unless!(Tool::NatsServer);
+    let mut fixture = Fixture::watching().await;
+    fixture.put("a", 1);
+    fixture.holds(1).await;
+    fixture.stop().await;
+    fixture.put("unseen", 1);
+    for name in ["a", "unseen"] {
+        assert!(fixture.api.delete("events", "shop", name));
+    }
+    fixture.put("b", 1);
+    fixture.api.compact();
+    fixture.run().await;
+    let marked = || async { fixture.gaps().await.iter().any(|gap| gap.message.contains("nothing is left")) };
+    wait::until("a gap marker", BOUND, marked).await.expect("said");
+    fixture.holds(2).await;
+    fixture.stop().await;
+}
+
+#[tokio::test]
 async fn versions_that_were_compacted_away_are_said_to_be_missing() {
     skip_unless!(Tool::NatsServer);
     let mut fixture = Fixture::watching().await;
