@@ -47,7 +47,7 @@ impl Stage for Enricher {
             stream: Stream::Raw,
             durable: format!("enricher_{}", name_part(&cluster)),
             filters: vec![context.bus.subjects().raw_of(&cluster)],
-            prefetch: 1_024,
+            prefetch: 128,
             max_ack_pending: 8_192,
         };
         let lookups = if context.config.omit_lookup { None } else { Some(Lookups::new(&context).await?) };

@@ -28,9 +28,9 @@ use crate::{
 };
 
 /// Events that may wait for lookups.
-const IN_HAND: usize = 2_048;
+const IN_HAND: usize = 256;
 /// Messages whose PubAck may be awaited.
-const WINDOW: usize = 512;
+const WINDOW: usize = 256;
 /// How long events stay away at least when a lookup failed.
 const BACK_FOR: Duration = Duration::from_secs(15);
 /// How long they stay away at most, whatever the API server asks for.

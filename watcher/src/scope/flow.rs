@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// PubAcks awaited at a time.
-pub(super) const WINDOW: usize = 512;
+pub(super) const WINDOW: usize = 256;
 /// How often the checkpoint is saved.
 const SAVE_EVERY: Duration = Duration::from_secs(1);
 /// How long the loop may be silent before the process counts as stalled.
