@@ -19,9 +19,6 @@ use herald_common::{
     stage::{self, Runtime},
 };
 
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// Exports Kubernetes events to receivers, over NATS JetStream, losing none.
 #[derive(Parser)]
 #[command(name = "herald", version = herald_common::VERSION, max_term_width = 110)]
