@@ -25,8 +25,8 @@ pub use self::{
     nats::{Encoding, Encodings, Limits, Nats, Storage, Streams, Tls as NatsTls},
     problem::{ConfigError, Problem},
     receiver::{KINDS, Receiver, ReceiverOptions},
-    route::{Route, Rule},
-    values::{Located, LogFormat, LogLevel, Period, Rate, Secret},
+    route::{Patterns, Route, Rule},
+    values::{Located, LogFormat, LogLevel, Period, Rate, Secret, Several},
 };
 
 /// The whole configuration.
@@ -66,6 +66,8 @@ pub struct Config {
     pub lookup_patience: Period,
     /// How long a stage may take to stop.
     pub shutdown_grace: Period,
+    /// Whether rules look at `series.count`, `reportingComponent` and `reportingInstance` where an event has no `count`, `component` and `host`.
+    pub match_reporting_fields: bool,
     /// Which event goes to which receiver.
     pub route: Route,
     /// NATS.
@@ -111,6 +113,7 @@ impl Default for Config {
             cache_size: 1_024,
             lookup_patience: Period(Duration::from_secs(300)),
             shutdown_grace: Period(Duration::from_secs(25)),
+            match_reporting_fields: false,
             route: Route::default(),
             nats: Nats::default(),
             receivers: Vec::new(),

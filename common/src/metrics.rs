@@ -29,8 +29,10 @@ pub struct Metrics {
     pub read_cache_hits: IntCounter,
     /// Object lookups that went to the API server.
     pub read_cache_misses: IntCounter,
-    /// Events dropped by a rule, by the rule's path.
+    /// Events dropped by a rule, by the rule's name or path.
     pub dropped: IntCounterVec,
+    /// Events a rule sent to its receiver, by the rule's name or path.
+    pub matched: IntCounterVec,
     /// Gap markers published, by reason.
     pub gaps: IntCounterVec,
     received: IntCounterVec,
@@ -109,6 +111,7 @@ impl Metrics {
             acked: family.counters("herald_events_acked_total", "Events acknowledged upstream", &stage)?,
             retried: family.counters("herald_events_retried_total", "Attempts that were repeated", &stage)?,
             dead_lettered: family.counters("herald_events_dead_lettered_total", "Events given up and kept as dead letters", &stage)?,
+            matched: family.counters("herald_events_matched_total", "Events that a rule sent to its receiver", &["rule"])?,
             lost: family.counters("herald_events_lost_total", "Messages that a stream's limits dropped before they were read", &stage)?,
             in_flight: family.gauges("herald_events_in_flight", "Events being worked on", &stage)?,
             pending: family.gauges("herald_events_pending", "Events waiting in the stage's stream", &stage)?,

@@ -11,7 +11,7 @@ use serde::{
     de::{self, IntoDeserializer, Visitor},
 };
 
-use super::{Located, Node, NodeKind as Kind, Problem, Secret, document::Key, problem::nearest};
+use super::{Located, Node, NodeKind as Kind, Problem, Secret, Several, document::Key, problem::nearest};
 
 impl Node {
     /// Decodes this node; returns the value and the keys that `T` does not know.
@@ -203,6 +203,14 @@ impl<'de> de::Deserializer<'de> for Decoder<'_> {
     fn deserialize_newtype_struct<V: Visitor<'de>>(self, name: &'static str, visitor: V) -> Result<V::Value, Error> {
         if name == Located::<()>::MARKER {
             return visitor.visit_seq(Parts { decoder: self, at: 0 });
+        }
+        if name == Several::<()>::MARKER {
+            let items = match &self.node.kind {
+                Kind::Seq(items) => items.as_slice(),
+                Kind::Null => &[],
+                _ => std::slice::from_ref(self.node),
+            };
+            return visitor.visit_seq(Items { decoder: self, items: items.iter() });
         }
         // serde's derive names a newtype struct by its type.
         let secret = name == std::any::type_name::<Secret>().rsplit("::").next().unwrap_or_default();
