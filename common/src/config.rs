@@ -30,7 +30,7 @@ pub use self::{
 };
 
 /// The whole configuration.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Config {
     /// Least severe log level printed.
@@ -78,7 +78,7 @@ pub struct Config {
 }
 
 /// Taking turns by a `coordination.k8s.io` Lease.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct LeaderElection {
     /// Whether watchers take turns; otherwise all of them watch, and duplicates are dropped by their identity.

@@ -33,6 +33,10 @@ pub struct Metrics {
     pub dropped: IntCounterVec,
     /// Events a rule sent to its receiver, by the rule's name or path.
     pub matched: IntCounterVec,
+    /// Attempts to load a changed configuration, by `result`: `success` or `failure`.
+    pub config_reloads: IntCounterVec,
+    /// Whether the configuration in use is the file's: 0 after a file that could not be used.
+    pub config_current: IntGauge,
     /// Gap markers published, by reason.
     pub gaps: IntCounterVec,
     received: IntCounterVec,
@@ -101,6 +105,11 @@ impl Metrics {
                 "The total number of read requests served from kube-apiserver when looking up object metadata",
             )?,
             dropped: family.counters("herald_events_dropped_total", "Events that a rule or option kept from receivers", &["rule"])?,
+            config_reloads: family.counters("herald_config_reloads_total", "Attempts to load a changed configuration", &["result"])?,
+            config_current: family.register(IntGauge::new(
+                family.name("herald_config_last_reload_successful"),
+                "Whether the configuration in use is the file's",
+            )?)?,
             gaps: family.counters("herald_gaps_total", "Gap markers published: places where events may be missing", &["reason"])?,
             received: family.counters("herald_events_received_total", "Events taken in", &stage)?,
             published: family.counters(

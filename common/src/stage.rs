@@ -16,14 +16,17 @@ use crate::{
     health::Health,
     logging,
     metrics::{Metrics, StageMetrics},
+    reload::Reloads,
     shutdown,
 };
 
 /// What a stage is given.
 #[derive(Clone)]
 pub struct Context {
-    /// The configuration.
+    /// The configuration the process began with.
     pub config: Arc<Config>,
+    /// Further configurations.
+    pub reloads: Reloads,
     /// The kubeconfig file of the command line.
     pub kubeconfig: Option<std::path::PathBuf>,
     /// NATS.
@@ -146,8 +149,10 @@ pub fn prepare(args: &StageArgs) -> anyhow::Result<(Config, CancellationToken)> 
 /// What all stages of one process share.
 #[derive(Clone)]
 pub struct Process {
-    /// The configuration.
+    /// The configuration the process began with.
     pub config: Arc<Config>,
+    /// Further configurations.
+    pub reloads: Reloads,
     /// All metrics.
     pub metrics: Arc<Metrics>,
     /// Readiness and progress.
@@ -171,7 +176,24 @@ impl Process {
             draining.1.cancelled().await;
             draining.0.drain();
         });
-        Ok(Self { config: Arc::new(config), metrics, health, stop })
+        let config = Arc::new(config);
+        let reloads = if args.conf.exists() {
+            Reloads::of(args.conf.clone(), config.clone(), metrics.clone(), stop.clone())
+        } else {
+            Reloads::never(config.clone())
+        };
+        Ok(Self { config, reloads, metrics, health, stop })
+    }
+
+    /// A process without an admin server whose configuration never changes: for stages inside another program, such as a test.
+    ///
+    /// # Errors
+    /// When `metricsNamePrefix` does not make valid names.
+    pub fn bare(config: Config) -> anyhow::Result<Self> {
+        let metrics = Metrics::new(&config.metrics_name_prefix).context("cannot set up metrics")?;
+        let config = Arc::new(config);
+        let reloads = Reloads::never(config.clone());
+        Ok(Self { config, reloads, metrics, health: Health::default(), stop: CancellationToken::new() })
     }
 
     /// Connects to NATS for a stage and returns its context.
@@ -184,6 +206,7 @@ impl Process {
         let bus = Bus::connect(&self.config.nats, S::BINARY, condition, &self.stop).await?;
         Ok(Context {
             config: self.config.clone(),
+            reloads: self.reloads.clone(),
             kubeconfig,
             bus,
             stage_metrics: self.metrics.stage(S::NAME),

@@ -151,6 +151,7 @@ impl Routing {
         let mut tick = tokio::time::interval(Duration::from_secs(5));
         let metrics = self.context.stage_metrics.clone();
         let stop = self.context.stop.clone();
+        let mut changes = self.context.reloads.subscribe();
         let mut stopping = false;
         let mut drained = false;
         while !(drained && self.outbox.is_empty()) {
@@ -176,6 +177,8 @@ impl Routing {
                     }
                     None => drained = true,
                 },
+                // The outbox creates the streams of new receivers.
+                config = changes.next() => self.decider = Decider::new(&config, &self.context.bus),
                 _ = tick.tick() => {}
             }
             pulse.beat();

@@ -35,8 +35,8 @@ pub const KINDS: &[&str] = &[
 /// Kinds that page or chat: by default they get only the first version of an event.
 const FIRST_ONLY: &[&str] = &["slack", "teams", "opsgenie", "opscenter"];
 
-/// A receiver.
-#[derive(Clone, Debug)]
+/// A receiver; two are equal when they say the same, wherever they stand.
+#[derive(Clone, Debug, PartialEq)]
 pub struct Receiver {
     /// Its name, by which rules call it.
     pub name: Located<String>,
@@ -57,7 +57,7 @@ impl Receiver {
 }
 
 /// Options of every receiver; what is left out has a default of the kind.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ReceiverOptions {
     /// Whether every version of an event is delivered, or the first only.

@@ -62,7 +62,7 @@ receivers:
     let config = loaded.config;
     assert_eq!(config.cluster_name, "1.10", "a string keeps the characters of the file");
     assert_eq!(config.route.routes[1].drop[0].min_count, 6);
-    assert_eq!(config.route.routes[1].drop[0].labels["version"].value, "2");
+    assert_eq!(config.route.routes[1].drop[0].labels["version"].0[0].value, "2");
     assert_eq!(config.receivers[0].kind, "stdout");
     assert!(config.receivers[0].wants_updates());
     assert!(!config.receivers[1].wants_updates());

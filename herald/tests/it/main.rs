@@ -7,4 +7,5 @@ mod harness;
 mod kill;
 mod outage;
 mod permissions;
+mod reload;
 mod seed;

@@ -8,11 +8,8 @@ use std::{
 
 use futures_util::{FutureExt as _, future::BoxFuture};
 use herald_common::{
-    CancellationToken,
     bus::{Bus, Headers, Message, Stream, header},
     config::Config,
-    health::Health,
-    metrics::Metrics,
     stage::Process,
 };
 use herald_testkit::{nats::NatsServer, skip_unless, tools::Tool, wait};
@@ -55,12 +52,7 @@ async fn deliver(options: &str, answers: impl IntoIterator<Item = Result<(), Sen
     let yaml = format!("receivers: [{{name: r, stdout: {{}}, {options}}}]");
     let mut config = Config::parse("config.yaml", &yaml, &|_| None).expect("loads").config;
     config.nats.url = Some(nats.url());
-    let process = Process {
-        config: Arc::new(config),
-        metrics: Metrics::new("").expect("metrics"),
-        health: Health::default(),
-        stop: CancellationToken::new(),
-    };
+    let process = Process::bare(config).expect("metrics");
     let context = process.context::<Sinks>(None).await.expect("connects");
     let bus = context.bus.clone();
     publish(&bus, "first").await;
@@ -69,7 +61,7 @@ async fn deliver(options: &str, answers: impl IntoIterator<Item = Result<(), Sen
     let defaults = Defaults { batch: 4, max_batch: 4, concurrency: 1, timeout: Duration::from_secs(5) };
     let built = Built { sink: Box::new(sink.clone()), defaults, de_dot: false, warnings: Vec::new() };
 
-    let lane = tokio::spawn(Lane::new(&context, &context.config.receivers[0], built).run());
+    let lane = tokio::spawn(Lane::new(&context, &context.config.receivers[0], built, context.stop.clone()).run());
     // While the first waits, the others gather.
     let out = Stream::Out("r".into());
     handed_out(&bus, &out, 1).await;
