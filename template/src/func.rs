@@ -71,6 +71,11 @@ impl<'h> Context<'h> {
         self.host
     }
 
+    /// How many bytes functions may still make.
+    pub fn bytes_left(&self) -> usize {
+        self.bytes_left
+    }
+
     /// Asks for memory before a function makes something large (`repeat 1000000000 "x"`); refused past the limit.
     pub fn reserve(&mut self, bytes: usize) -> Result<(), FuncError> {
         match self.bytes_left.checked_sub(bytes) {

@@ -162,6 +162,10 @@ scalars! {
     STRING String "string";
 }
 
+/// What `errors.New` makes, always held by a pointer.
+pub static ERROR_STRING: StructType =
+    StructType::new("errors.errorString", &[], &[Method::on_pointer("Error", &[], Type::STRING)]);
+
 /// What a pointer may point to.
 #[derive(Clone, Copy, Debug)]
 pub enum Pointee {
@@ -350,6 +354,19 @@ pub enum Results {
     SecondNotError(&'static str),
 }
 
+/// What a method answers when its receiver is a nil pointer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnNil {
+    /// It fails.
+    Fail,
+    /// It gives this text.
+    Text(&'static str),
+    /// It gives this truth.
+    Bool(bool),
+    /// It gives nil.
+    Nil,
+}
+
 /// A method of a struct or of a named scalar.
 #[derive(Clone, Copy, Debug)]
 pub struct Method {
@@ -363,27 +380,36 @@ pub struct Method {
     pub results: Results,
     /// Whether the receiver is a pointer, so that a copy of a struct does not have the method.
     pub pointer: bool,
+    /// What it answers on a nil pointer.
+    pub on_nil: OnNil,
 }
 
 impl Method {
     /// A method with a value receiver.
     pub const fn new(name: &'static str, params: &'static [Type], result: Type) -> Self {
-        Self { name, params, result, results: Results::Value, pointer: false }
+        Self { name, params, result, results: Results::Value, pointer: false, on_nil: OnNil::Fail }
     }
 
     /// A method with a pointer receiver.
     pub const fn on_pointer(name: &'static str, params: &'static [Type], result: Type) -> Self {
-        Self { name, params, result, results: Results::Value, pointer: true }
+        Self { name, params, result, results: Results::Value, pointer: true, on_nil: OnNil::Fail }
     }
 
     /// A method with a pointer receiver that gives nothing back, such as a setter; a template cannot call it.
     pub const fn setter(name: &'static str, params: &'static [Type]) -> Self {
-        Self { name, params, result: Type::Any, results: Results::Unusable(0), pointer: true }
+        Self { name, params, result: Type::Any, results: Results::Unusable(0), pointer: true, on_nil: OnNil::Fail }
+    }
+
+    /// The same method, answering this on a nil pointer.
+    #[must_use]
+    pub const fn on_nil(mut self, answer: OnNil) -> Self {
+        self.on_nil = answer;
+        self
     }
 
     /// A method with a value receiver whose results a template cannot use.
     pub const fn unusable(name: &'static str, params: &'static [Type], results: Results) -> Self {
-        Self { name, params, result: Type::Any, results, pointer: false }
+        Self { name, params, result: Type::Any, results, pointer: false, on_nil: OnNil::Fail }
     }
 }
 
@@ -414,5 +440,26 @@ impl StructType {
     /// Finds what `.name` means: a method before a field, the shallowest first, by Go's rules for embedded structs.
     pub fn selector(&'static self, name: &str) -> Option<&'static Selector> {
         self.selectors.get_or_init(|| selector::all(self)).get(name)
+    }
+}
+
+/// The type a pointer points to.
+pub(crate) fn pointee_type(pointee: Pointee) -> Type {
+    match pointee {
+        Pointee::Scalar(scalar) => Type::Scalar(scalar),
+        Pointee::Struct(ty) => Type::Struct(ty),
+    }
+}
+
+impl Method {
+    /// Tells why a template cannot call the method, if so.
+    pub(crate) fn usable(&self) -> Result<(), String> {
+        match self.results {
+            Results::Value => Ok(()),
+            Results::Unusable(count) => Err(format!("function {} has {count} return values; should be 1 or 2", self.name)),
+            Results::SecondNotError(ty) => {
+                Err(format!("invalid function signature for {}: second return value should be error; is {ty}", self.name))
+            }
+        }
     }
 }

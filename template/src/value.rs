@@ -143,7 +143,7 @@ impl<'a> Value<'a> {
                 _ => Type::Any,
             },
             Self::NilPointer(pointee) => Type::Pointer(*pointee),
-            Self::Error(_) => Type::Pointer(Pointee::Struct(&crate::errors::ERROR_STRING)),
+            Self::Error(_) => Type::Pointer(Pointee::Struct(&types::ERROR_STRING)),
             Self::Function(function) => Type::Func(function),
         })
     }
@@ -285,7 +285,7 @@ impl From<String> for Value<'_> {
 impl fmt::Display for Value<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut out = Vec::new();
-        crate::fmt::print_value(&mut out, self);
+        crate::print::print_value(&mut out, self);
         f.write_str(&String::from_utf8_lossy(&out))
     }
 }
