@@ -8,8 +8,7 @@ use crate::func::FuncError;
 use crate::go::duration::Duration;
 use crate::go::time::{Location, Time, month_name, weekday_name};
 use crate::object::Object;
-use crate::types::{INT64, Json, Kind, Method, Pointee, Results, Scalar, StructType, Type, UINT64};
-use crate::types::Field;
+use crate::types::{Field, INT64, Json, Kind, Method, Pointee, Results, Scalar, StructType, Type, UINT64};
 use crate::value::Value;
 
 /// The layout of `Time.String`.
@@ -49,9 +48,9 @@ const LOCATION_POINTER: Type = Type::Pointer(Pointee::Struct(&LOCATION));
 pub static TIME: StructType = StructType::new(
     "time.Time",
     &[
-        Field::new("wall", Type::Scalar(&UINT64), Json::Skip),
-        Field::new("ext", Type::INT64, Json::Skip),
-        Field::new("loc", LOCATION_POINTER, Json::Skip),
+        Field::plain("wall", Type::Scalar(&UINT64), Json::Skip),
+        Field::plain("ext", Type::INT64, Json::Skip),
+        Field::plain("loc", LOCATION_POINTER, Json::Skip),
     ],
     &[
         Method::new("Add", &[Type::Scalar(&DURATION)], TIME_TYPE),

@@ -31,7 +31,9 @@ mod value;
 
 pub use check::CheckError;
 pub use func::{Call, Context, FuncError, Function, Functions, Host};
-pub use object::{Form, Object, ObjectRef};
+#[doc(hidden)]
+pub use object::field_type;
+pub use object::{Form, Object, ObjectRef, Struct};
 pub use parse::ParseError;
 pub use print::{sprint, sprintf, sprintln};
 pub use template::{ExecError, Limits, Template};

@@ -44,6 +44,93 @@ pub trait Object {
     }
 }
 
+/// A Rust struct whose Go type is known without a value.
+pub trait Struct: Object {
+    /// Describes the struct.
+    const DESCRIPTOR: &'static StructType;
+}
+
+/// Describes a Rust struct to templates: its descriptor, [`Struct`](crate::Struct) and [`Object`](crate::Object).
+///
+/// A line of `fields` is `plain` or `embedded`, the Go name, the Rust field, and how JSON names it. `call` answers the
+/// declared methods; `json` is what the type's own `MarshalJSON` gives, if it has one.
+///
+/// ```
+/// use herald_template::{Value, go_struct, types::Type};
+///
+/// #[derive(Clone)]
+/// struct Source { component: String }
+///
+/// go_struct! {
+///     /// Go's `v1.EventSource`.
+///     pub static SOURCE = "v1.EventSource" for Source;
+///     fields: [plain Component = component, OmitEmpty("component");]
+///     methods: &[];
+///     call: |_source, method, _args| Err(format!("no method {method}").into());
+/// }
+/// ```
+#[macro_export]
+macro_rules! go_struct {
+    (
+        $(#[$doc:meta])*
+        $vis:vis static $descriptor:ident = $name:literal for $rust:ident;
+        fields: [$($kind:ident $go:ident = $field:tt, $json:ident $(($json_name:literal))?;)*]
+        methods: $methods:expr;
+        call: $call:expr;
+        $(json: $own_json:expr;)?
+    ) => {
+        $(#[$doc])*
+        $vis static $descriptor: $crate::types::StructType = $crate::types::StructType::new(
+            $name,
+            &[$($crate::types::Field::$kind(
+                stringify!($go),
+                $crate::field_type(|object: &$rust| &object.$field),
+                $crate::types::Json::$json $(($json_name))?,
+            )),*],
+            $methods,
+        );
+
+        impl $crate::Struct for $rust {
+            const DESCRIPTOR: &'static $crate::types::StructType = &$descriptor;
+        }
+
+        impl $crate::Object for $rust {
+            fn struct_type(&self) -> &'static $crate::types::StructType {
+                &$descriptor
+            }
+
+            fn field(&self, index: usize) -> $crate::Value<'_> {
+                const FIELDS: &[for<'a> fn(&'a $rust) -> $crate::Value<'a>] =
+                    &[$(|object| $crate::ToValue::to_value(&object.$field)),*];
+                FIELDS.get(index).map_or($crate::Value::Nil, |field| field(self))
+            }
+
+            fn call<'s>(&'s self, method: &str, args: &[$crate::Value<'_>]) -> Result<$crate::Value<'s>, $crate::FuncError> {
+                type Call = for<'s> fn(&'s $rust, &str, &[$crate::Value<'_>]) -> Result<$crate::Value<'s>, $crate::FuncError>;
+                const CALL: Call = $call;
+                CALL(self, method, args)
+            }
+
+            fn share(&self) -> std::rc::Rc<dyn $crate::Object> {
+                std::rc::Rc::new(Clone::clone(self))
+            }
+
+            $(
+            fn marshal_json(&self) -> Option<Result<Vec<u8>, $crate::FuncError>> {
+                const JSON: fn(&$rust) -> Result<Vec<u8>, $crate::FuncError> = $own_json;
+                Some(JSON(self))
+            }
+            )?
+        }
+    };
+}
+
+/// The Go type of the field a function reads; the function is not called.
+#[doc(hidden)]
+pub const fn field_type<R, T: crate::value::ToValue>(_field: fn(&R) -> &T) -> crate::types::Type {
+    T::TYPE
+}
+
 /// How a struct is held, which decides whether methods with a pointer receiver are reachable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {

@@ -101,13 +101,12 @@ struct State<'t> {
     /// The line where the current action began; 0 outside.
     action_line: usize,
     ranges: usize,
-    parens: usize,
 }
 
 impl Default for State<'_> {
     fn default() -> Self {
         let none = Token { kind: Kind::Error, pos: 0, text: "".into(), line: 0 };
-        Self { tokens: [none.clone(), none.clone(), none], ahead: 0, variables: vec![ROOT], action_line: 0, ranges: 0, parens: 0 }
+        Self { tokens: [none.clone(), none.clone(), none], ahead: 0, variables: vec![ROOT], action_line: 0, ranges: 0 }
     }
 }
 

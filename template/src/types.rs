@@ -328,7 +328,7 @@ pub struct Field {
 
 impl Field {
     /// A plain field.
-    pub const fn new(name: &'static str, ty: Type, json: Json) -> Self {
+    pub const fn plain(name: &'static str, ty: Type, json: Json) -> Self {
         Self { name, ty, embedded: false, json }
     }
 

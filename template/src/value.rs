@@ -11,11 +11,13 @@ use crate::go::time::Time;
 use crate::object::{Form, Object, ObjectRef};
 use crate::types::{self, Pointee, Scalar, Type};
 
+mod convert;
 mod list;
 mod map;
 mod text;
 
-pub use list::{List, Sequence, ToValue};
+pub use convert::ToValue;
+pub use list::{List, Sequence};
 pub use map::{Map, Mapping};
 pub use text::Str;
 

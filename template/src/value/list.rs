@@ -6,25 +6,8 @@
 use std::fmt;
 use std::rc::Rc;
 
-use super::Value;
+use super::{ToValue, Value};
 use crate::types::Type;
-
-/// Turns a Rust value into a template's.
-pub trait ToValue {
-    /// The Go type of every such value.
-    const TYPE: Type;
-
-    /// Gives the value, borrowed where possible.
-    fn to_value(&self) -> Value<'_>;
-}
-
-impl ToValue for String {
-    const TYPE: Type = Type::STRING;
-
-    fn to_value(&self) -> Value<'_> {
-        Value::string(self.as_str())
-    }
-}
 
 /// A borrowed sequence whose elements become values when asked for.
 pub trait Sequence {
