@@ -111,24 +111,28 @@ impl Encoder {
         }
         self.out.push(b'{');
         let mut first = true;
-        self.fields(object, depth, &mut first)?;
+        self.fields(object, depth, &mut first, &[])?;
         self.out.push(b'}');
         Ok(())
     }
 
-    fn fields(&mut self, object: &ObjectRef<'_>, depth: usize, first: &mut bool) -> Done {
+    /// Writes the fields of a struct and of those embedded in it; the outer field of a name hides inner ones.
+    fn fields(&mut self, object: &ObjectRef<'_>, depth: usize, first: &mut bool, hidden: &[&str]) -> Done {
         if depth > MAX_DEPTH {
             return Err("json: unsupported value: encountered a cycle".into());
         }
-        for (index, field) in object.get().struct_type().fields.iter().enumerate() {
+        let fields = object.get().struct_type().fields;
+        for (index, field) in fields.iter().enumerate() {
             let name = match field.json {
                 Json::Skip => continue,
                 Json::Inline => {
                     if let Value::Object(inner, _) = object.field(index) {
-                        self.fields(&inner, depth + 1, first)?;
+                        let hidden: Vec<&str> = hidden.iter().copied().chain(fields.iter().filter_map(|field| field.json.name())).collect();
+                        self.fields(&inner, depth + 1, first, &hidden)?;
                     }
                     continue;
                 }
+                Json::Name(name) | Json::OmitEmpty(name) if hidden.contains(&name) => continue,
                 Json::Name(name) | Json::OmitEmpty(name) => name,
             };
             let value = object.field(index);

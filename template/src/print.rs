@@ -83,8 +83,13 @@ pub(crate) fn print_value(out: &mut Vec<u8>, value: &Value<'_>) {
 
 /// Writes a value for an error text.
 pub(crate) fn text(value: &Value<'_>) -> String {
+    text_as(value, 'v')
+}
+
+/// Writes a value for an error text, with a verb.
+pub(crate) fn text_as(value: &Value<'_>, verb: char) -> String {
     let mut out = Vec::new();
-    Printer::new(&mut out, 1 << 16).argument(value, 'v');
+    Printer::new(&mut out, 1 << 16).argument(value, verb);
     String::from_utf8_lossy(&out).into_owned()
 }
 

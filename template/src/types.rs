@@ -313,6 +313,16 @@ pub enum Json {
     Skip,
 }
 
+impl Json {
+    /// The name in JSON, if the field has one.
+    pub(crate) fn name(&self) -> Option<&'static str> {
+        match self {
+            Self::Name(name) | Self::OmitEmpty(name) => Some(name),
+            Self::Inline | Self::Skip => None,
+        }
+    }
+}
+
 /// A field of a struct.
 #[derive(Clone, Copy, Debug)]
 pub struct Field {

@@ -72,14 +72,14 @@ fn equal<'a>(a: &Value<'a>, b: &Value<'a>) -> Result<bool> {
 fn composite<'a>(a: &Value<'a>, b: &Value<'a>) -> Result<bool> {
     let nil = |value: &Value<'_>| matches!(value, Value::Nil);
     if a.kind_name() != b.kind_name() && !nil(a) && !nil(b) {
-        let text = format!("non-comparable types {}: {}, {}: {}", print::text(a), a.type_name(), b.type_name(), print::text(b));
-        return Err(text.into());
+        let (first, second) = (print::text_as(a, 's'), print::text(b));
+        return Err(format!("non-comparable types {first}: {}, {}: {second}", a.type_name(), b.type_name()).into());
     }
     if a.is_nil() || b.is_nil() {
         return Ok(a.is_nil() == b.is_nil());
     }
     if b.type_of().is_some_and(|ty| !ty.comparable()) {
-        return Err(format!("non-comparable type {}: {}", print::text(b), b.type_name()).into());
+        return Err(format!("non-comparable type {}: {}", print::text_as(b, 's'), b.type_name()).into());
     }
     identical(a, b, 0)
 }

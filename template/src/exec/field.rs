@@ -2,6 +2,7 @@
 
 use super::call::Target as CallTarget;
 use super::{At, Exec, Result};
+use crate::func::FuncError;
 use crate::node::{Arg, Name};
 use crate::object::{Form, ObjectRef};
 use crate::slot::Slot;
@@ -114,7 +115,9 @@ impl<'a> Exec<'a, '_, '_> {
         };
         match name.on(inner) {
             None => Err(self.no_field(name, &ty)),
-            Some(Selector { target: Target::Method(method), .. }) => self.method(dot, Callee::Nil, method, node, args, last),
+            Some(Selector { target: Target::Method(method), path }) => {
+                self.method(dot, Callee::Nil(path.is_empty().then_some(inner)), method, node, args, last)
+            }
             Some(_) => Err(self.error(format!("nil pointer evaluating {ty}.{}", name.text))),
         }
     }
@@ -141,12 +144,7 @@ impl<'a> Exec<'a, '_, '_> {
                 Some(call) => call(&value, method.name, values),
                 None => Err("no such method".into()),
             },
-            Callee::Nil => match method.on_nil {
-                OnNil::Text(text) => Ok(Value::string(text)),
-                OnNil::Bool(value) => Ok(Value::Bool(value)),
-                OnNil::Nil => Ok(Value::zero(&method.result)),
-                OnNil::Fail => Err("runtime error: invalid memory address or nil pointer dereference".into()),
-            },
+            Callee::Nil(ty) => on_nil(method, ty),
         };
         self.values.truncate(base);
         match result {
@@ -163,7 +161,22 @@ impl<'a> Exec<'a, '_, '_> {
 enum Callee<'a> {
     Object(ObjectRef<'a>),
     Scalar(Value<'a>, &'static crate::types::Scalar),
-    Nil,
+    /// A nil pointer; the struct it would point to when the method is declared there, none when it is promoted.
+    Nil(Option<&'static StructType>),
+}
+
+/// Calls a method on a nil pointer.
+fn on_nil<'a>(method: &Method, declared_on: Option<&StructType>) -> std::result::Result<Value<'a>, FuncError> {
+    match (method.on_nil, declared_on) {
+        (OnNil::Text(text), Some(_)) => Ok(Value::string(text)),
+        (OnNil::Bool(value), Some(_)) => Ok(Value::Bool(value)),
+        (OnNil::Nil, Some(_)) => Ok(Value::zero(&method.result)),
+        (OnNil::Fail, Some(ty)) if !method.pointer => {
+            let short = ty.name.rsplit('.').next().unwrap_or(ty.name);
+            Err(format!("value method {}.{} called using nil *{short} pointer", ty.name, method.name).into())
+        }
+        _ => Err("runtime error: invalid memory address or nil pointer dereference".into()),
+    }
 }
 
 /// Passes through embedded structs; none when one of them is a nil pointer.

@@ -32,10 +32,10 @@ pub(crate) fn text_method<'a>(value: &Value<'a>, name: &str) -> Option<Text<'a>>
             (scalar.call?)(value, name, &[])
         }
         Value::NilPointer(Pointee::Struct(ty)) => {
-            let Selector { target: Target::Method(method), .. } = ty.selector(name)? else { return None };
+            let Selector { target: Target::Method(method), path } = ty.selector(name)? else { return None };
             gives_text(method).then_some(())?;
             return Some(match method.on_nil {
-                OnNil::Text(text) => Text::Is(Value::string(text)),
+                OnNil::Text(text) if path.is_empty() => Text::Is(Value::string(text)),
                 _ => Text::Nil,
             });
         }

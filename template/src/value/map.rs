@@ -107,7 +107,8 @@ impl<'a> Map<'a> {
         match &self.repr {
             Repr::Nil => None,
             Repr::Shared(entries) => entries.borrow().get(key).cloned(),
-            Repr::Borrowed(entries) => entries.element(key),
+            // An element of a map has no address in Go.
+            Repr::Borrowed(entries) => entries.element(key).map(Value::boxed),
         }
     }
 
@@ -116,7 +117,7 @@ impl<'a> Map<'a> {
         match &self.repr {
             Repr::Nil => Vec::new(),
             Repr::Shared(entries) => entries.borrow().iter().map(|(key, value)| (key.clone(), value.clone())).collect(),
-            Repr::Borrowed(entries) => entries.entries(),
+            Repr::Borrowed(entries) => entries.entries().into_iter().map(|(key, value)| (key, value.boxed())).collect(),
         }
     }
 
