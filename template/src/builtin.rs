@@ -84,6 +84,21 @@ impl Builtin {
         }
     }
 
+    /// The type of the result, where it does not depend on the arguments.
+    pub(crate) fn result(self) -> Option<Type> {
+        match self {
+            Self::And | Self::Or | Self::Call | Self::Index | Self::Slice => None,
+            Self::Html | Self::Js | Self::Print | Self::Printf | Self::Println | Self::UrlQuery => Some(Type::STRING),
+            Self::Len => Some(Type::INT),
+            Self::Not | Self::Eq | Self::Ge | Self::Gt | Self::Le | Self::Lt | Self::Ne => Some(Type::BOOL),
+        }
+    }
+
+    /// Tells whether the function may leave arguments unevaluated.
+    pub(crate) fn stops_early(self) -> bool {
+        matches!(self, Self::And | Self::Or)
+    }
+
     /// Runs the function on arguments of its signature.
     pub(crate) fn run<'a>(self, context: &mut Context<'_>, args: &[Slot<'a>]) -> Result<Slot<'a>> {
         let Some((first, rest)) = args.split_first() else {

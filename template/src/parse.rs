@@ -14,8 +14,10 @@ use crate::node::{Callee, Node, ROOT, VariableId};
 mod control;
 mod pipeline;
 
-/// How deep parentheses, or `if`, `with`, `range` and `define`, may nest.
-const MAX_DEPTH: usize = 200;
+/// How deep `if`, `with`, `range` and `block` may nest, each `else if` counting for one more.
+const MAX_CONTROLS: usize = 200;
+/// How deep parentheses may nest.
+const MAX_PARENS: usize = 100;
 
 /// Why a template does not parse. Prints as Go does: `template: NAME:LINE: …`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,7 +64,8 @@ pub(crate) fn parse(name: &str, text: &str, functions: &Functions) -> Result<Par
         state: State::default(),
         names: vec!["$".into()],
         definitions: Vec::new(),
-        depth: 0,
+        controls: 0,
+        parens: 0,
     };
     let list = parser.root()?;
     parser.define(name.as_bytes().into(), list)?;
@@ -119,7 +122,8 @@ struct Parser<'t> {
     /// All names of variables; their indexes are the [`VariableId`]s.
     names: Vec<Box<str>>,
     definitions: Vec<Definition>,
-    depth: usize,
+    controls: usize,
+    parens: usize,
 }
 
 impl<'t> Parser<'t> {
@@ -217,17 +221,24 @@ impl<'t> Parser<'t> {
         VariableId::try_from(index).unwrap_or(VariableId::MAX)
     }
 
-    /// Counts one more level of nesting.
+    /// Counts one more level of control structures.
     fn enter(&mut self) -> Result<(), ParseError> {
-        if self.depth >= MAX_DEPTH {
-            return Err(self.error("max expression depth exceeded"));
-        }
-        self.depth += 1;
-        Ok(())
+        self.controls += 1;
+        if self.controls > MAX_CONTROLS { Err(self.error("max expression depth exceeded")) } else { Ok(()) }
     }
 
     fn leave(&mut self) {
-        self.depth -= 1;
+        self.controls -= 1;
+    }
+
+    /// Counts one more level of parentheses.
+    fn open(&mut self) -> Result<(), ParseError> {
+        self.parens += 1;
+        if self.parens > MAX_PARENS { Err(self.error("max expression depth exceeded")) } else { Ok(()) }
+    }
+
+    fn close(&mut self) {
+        self.parens -= 1;
     }
 
     /// Adds a definition. One that is empty but for spaces may be defined again, and does not replace another.

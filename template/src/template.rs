@@ -23,7 +23,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { output: 16 << 20, steps: 10_000_000, depth: 300 }
+        Self { output: 16 << 20, steps: 10_000_000, depth: 200 }
     }
 }
 

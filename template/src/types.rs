@@ -447,6 +447,11 @@ impl StructType {
         std::ptr::eq(self, other) || self.name == other.name
     }
 
+    /// Passes through embedded structs.
+    pub(crate) fn through(&'static self, path: &[usize]) -> Option<&'static StructType> {
+        path.iter().try_fold(self, |ty, index| ty.fields.get(*index)?.ty.as_struct())
+    }
+
     /// Finds what `.name` means: a method before a field, the shallowest first, by Go's rules for embedded structs.
     pub fn selector(&'static self, name: &str) -> Option<&'static Selector> {
         self.selectors.get_or_init(|| selector::all(self)).get(name)

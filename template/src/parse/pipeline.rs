@@ -153,9 +153,9 @@ impl<'t> Parser<'t> {
             Kind::Complex => ArgKind::Number(self.number(Number::from_complex(&token.text))?),
             Kind::Number => ArgKind::Number(self.number(Number::parse(&token.text))?),
             Kind::LeftParen => {
-                self.enter()?;
+                self.open()?;
                 let pipe = self.pipeline("parenthesized pipeline", Kind::RightParen)?;
-                self.leave();
+                self.close();
                 return Ok(Some(Arg { pos: pipe.pos, kind: ArgKind::Pipe(Box::new(pipe)) }));
             }
             Kind::Str | Kind::RawString => ArgKind::Str { quoted: token.text.as_ref().into(), text: self.unquote(&token)? },
