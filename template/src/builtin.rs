@@ -187,8 +187,12 @@ fn prepare<'a>(slot: &Slot<'a>, ty: &Type) -> Result<Value<'a>> {
     }
     match (ty, &slot.value) {
         (Type::Scalar(scalar), Value::Int(value, _)) if scalar.kind.is_int() => Ok(Value::Int(wrap(*value, scalar.kind), scalar)),
-        (Type::Scalar(scalar), Value::Int(value, _)) if scalar.kind.is_uint() => Ok(Value::Uint(wrap(*value, scalar.kind).cast_unsigned(), scalar)),
-        (Type::Scalar(scalar), Value::Uint(value, _)) if scalar.kind.is_int() => Ok(Value::Int(wrap(value.cast_signed(), scalar.kind), scalar)),
+        (Type::Scalar(scalar), Value::Int(value, _)) if scalar.kind.is_uint() => {
+            Ok(Value::Uint(wrap(*value, scalar.kind).cast_unsigned(), scalar))
+        }
+        (Type::Scalar(scalar), Value::Uint(value, _)) if scalar.kind.is_int() => {
+            Ok(Value::Int(wrap(value.cast_signed(), scalar.kind), scalar))
+        }
         (Type::Scalar(scalar), Value::Uint(value, _)) if scalar.kind.is_uint() => {
             Ok(Value::Uint(wrap(value.cast_signed(), scalar.kind).cast_unsigned(), scalar))
         }

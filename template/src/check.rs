@@ -107,15 +107,15 @@ impl<'t> Check<'t> {
                 Node::Action(pipe) => {
                     self.pipe(pipe, dot);
                 }
-                Node::If(branch) => self.branch(branch, dot, Kind::If),
-                Node::With(branch) => self.branch(branch, dot, Kind::With),
-                Node::Range(branch) => self.branch(branch, dot, Kind::Range),
+                Node::If(branch) => self.branch(branch, dot, &Kind::If),
+                Node::With(branch) => self.branch(branch, dot, &Kind::With),
+                Node::Range(branch) => self.branch(branch, dot, &Kind::Range),
                 Node::Template(invocation) => self.invocation(invocation, dot),
             }
         }
     }
 
-    fn branch(&mut self, branch: &'t Branch, dot: Known, kind: Kind) {
+    fn branch(&mut self, branch: &'t Branch, dot: Known, kind: &Kind) {
         let mark = self.variables.len();
         let ty = self.pipe(&branch.pipe, dot);
         let certain = std::mem::replace(&mut self.certain, false);

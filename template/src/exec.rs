@@ -205,17 +205,17 @@ impl<'a, 'h, 'o> Exec<'a, 'h, 'o> {
             Some(pipe) => self.pipeline(dot, pipe)?,
             None => Slot::missing(),
         };
-        self.body(dot, definition)?;
+        self.body(&dot, definition)?;
         self.depth -= 1;
         Ok(())
     }
 
     /// Runs another template, which sees no variables but its own `$`.
-    fn body(&mut self, dot: Slot<'a>, definition: &'a Definition) -> Result<()> {
+    fn body(&mut self, dot: &Slot<'a>, definition: &'a Definition) -> Result<()> {
         let outer = (self.executing, self.base, self.variables.len());
         (self.executing, self.base) = (&definition.name, self.variables.len());
         self.variables.push((ROOT, dot.clone()));
-        self.list(&dot, &definition.list)?;
+        self.list(dot, &definition.list)?;
         (self.executing, self.base) = (outer.0, outer.1);
         self.variables.truncate(outer.2);
         Ok(())

@@ -5,10 +5,13 @@
 
 pub mod decimal;
 pub mod duration;
+pub mod encoding;
 pub mod path;
 pub mod regexp;
+pub mod semver;
 pub mod strconv;
 pub mod strings;
 pub mod time;
 pub mod unicode;
 pub mod url;
+pub mod words;

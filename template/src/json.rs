@@ -80,7 +80,8 @@ impl Encoder {
             return Err(format!("json: unsupported value: {}", format_float(value, b'g', None, kind.bits())).into());
         }
         let size = value.abs();
-        let large = if kind == Kind::Float32 { size < f64::from(1e-6_f32) || size >= f64::from(1e21_f32) } else { !(1e-6..1e21).contains(&size) };
+        let large =
+            if kind == Kind::Float32 { size < f64::from(1e-6_f32) || size >= f64::from(1e21_f32) } else { !(1e-6..1e21).contains(&size) };
         let mut text = format_float(value, if large && size != 0.0 { b'e' } else { b'f' }, None, kind.bits());
         // Go writes 1e-9, not 1e-09.
         if let Some(at) = text.find("e-0") {

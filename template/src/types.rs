@@ -163,8 +163,7 @@ scalars! {
 }
 
 /// What `errors.New` makes, always held by a pointer.
-pub static ERROR_STRING: StructType =
-    StructType::new("errors.errorString", &[], &[Method::on_pointer("Error", &[], Type::STRING)]);
+pub static ERROR_STRING: StructType = StructType::new("errors.errorString", &[], &[Method::on_pointer("Error", &[], Type::STRING)]);
 
 /// What a pointer may point to.
 #[derive(Clone, Copy, Debug)]

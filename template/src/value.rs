@@ -196,8 +196,8 @@ impl<'a> Value<'a> {
             Self::Float(value, _) => *value != 0.0,
             Self::Complex(re, im) => *re != 0.0 || *im != 0.0,
             Self::Str(text, _) | Self::Bytes(text) => !text.is_empty(),
-            Self::List(list) => list.len() > 0,
-            Self::Map(map) => map.len() > 0,
+            Self::List(list) => !list.is_empty(),
+            Self::Map(map) => !map.is_empty(),
             Self::Object(..) | Self::Pointer(_) | Self::Error(_) | Self::Function(_) => true,
         }
     }

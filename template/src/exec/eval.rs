@@ -143,7 +143,9 @@ impl<'a> Exec<'a, '_, '_> {
                 _ => (None, "string"),
             },
             kind if kind.is_int() => (number.and_then(|n| n.int).map(|n| Value::Int(truncate(n, kind), scalar)), "integer"),
-            kind if kind.is_uint() => (number.and_then(|n| n.uint).map(|n| Value::Uint(truncate_unsigned(n, kind), scalar)), "unsigned integer"),
+            kind if kind.is_uint() => {
+                (number.and_then(|n| n.uint).map(|n| Value::Uint(truncate_unsigned(n, kind), scalar)), "unsigned integer")
+            }
             kind if kind.is_float() => (number.and_then(|n| n.float).map(|n| Value::Float(n, scalar)), "float"),
             _ => (number.and_then(|n| n.complex).map(|(re, im)| Value::Complex(re, im)), "complex"),
         };

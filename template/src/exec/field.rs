@@ -58,7 +58,11 @@ impl<'a> Exec<'a, '_, '_> {
                         };
                         let Some(field) = inner.get().struct_type().fields.get(*index) else { return Ok(Slot::missing()) };
                         if !field.exported() {
-                            return Err(self.error(format!("{} is an unexported field of struct type {}", name.text, type_name(boxed, ty, form))));
+                            return Err(self.error(format!(
+                                "{} is an unexported field of struct type {}",
+                                name.text,
+                                type_name(boxed, ty, form)
+                            )));
                         }
                         if has_args {
                             return Err(self.error(format!("{} has arguments but cannot be invoked as function", name.text)));
@@ -80,10 +84,12 @@ impl<'a> Exec<'a, '_, '_> {
                 Ok(Slot::entry(&map, name.text.as_bytes()).unwrap_or_default())
             }
             Value::NilPointer(pointee) => self.on_nil(pointee, boxed, dot, node, name, args, last),
-            Value::Int(_, scalar) | Value::Uint(_, scalar) | Value::Float(_, scalar) | Value::Str(_, scalar) => match scalar.method(&name.text) {
-                Some(method) => self.method(dot, Callee::Scalar(receiver.value, scalar), method, node, args, last),
-                None => Err(self.no_field(name, &receiver_type(boxed, scalar.name))),
-            },
+            Value::Int(_, scalar) | Value::Uint(_, scalar) | Value::Float(_, scalar) | Value::Str(_, scalar) => {
+                match scalar.method(&name.text) {
+                    Some(method) => self.method(dot, Callee::Scalar(receiver.value, scalar), method, node, args, last),
+                    None => Err(self.no_field(name, &receiver_type(boxed, scalar.name))),
+                }
+            }
             Value::Error(text) if &*name.text == "Error" && !has_args => Ok(Slot::new(Value::string(text))),
             Value::Pointer(inner) => {
                 let ty = receiver_type(boxed, &Value::Pointer(inner).type_name());

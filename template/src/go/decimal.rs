@@ -76,6 +76,12 @@ impl Decimal {
         Ok(Self { digits: quotient, exponent: -DIVISION_PLACES })
     }
 
+    /// Gives about how many digits are kept.
+    #[must_use]
+    pub fn digits(&self) -> u64 {
+        self.digits.bits() / 3
+    }
+
     /// Gives the nearest double; what is too large becomes infinite.
     #[must_use]
     pub fn to_float(&self) -> f64 {

@@ -35,8 +35,11 @@ pub struct Regexp {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TooLarge;
 
+/// Patterns, the one used last at the end.
+type Cache = VecDeque<(Box<[u8]>, Rc<Regexp>)>;
+
 thread_local! {
-    static CACHE: RefCell<VecDeque<(Box<[u8]>, Rc<Regexp>)>> = const { RefCell::new(VecDeque::new()) };
+    static CACHE: RefCell<Cache> = const { RefCell::new(VecDeque::new()) };
 }
 
 /// Compiles a pattern, or takes it from the few that were used last.

@@ -33,6 +33,8 @@ static DIGIT: LazyLock<Class> = LazyLock::new(|| Class::of(r"\p{Nd}"));
 static UPPER: LazyLock<Class> = LazyLock::new(|| Class::of(r"\p{Lu}"));
 static LOWER: LazyLock<Class> = LazyLock::new(|| Class::of(r"\p{Ll}"));
 static TITLE: LazyLock<Class> = LazyLock::new(|| Class::of(r"\p{Lt}"));
+static PUNCTUATION: LazyLock<Class> = LazyLock::new(|| Class::of(r"\p{P}"));
+static NUMBER: LazyLock<Class> = LazyLock::new(|| Class::of(r"\p{N}"));
 static GRAPHIC: LazyLock<Class> = LazyLock::new(|| Class::of(r"[\p{L}\p{M}\p{N}\p{P}\p{S}]"));
 
 /// Tells whether the character is a letter (category L).
@@ -63,6 +65,18 @@ pub fn is_lower(c: char) -> bool {
 #[must_use]
 pub fn is_title(c: char) -> bool {
     !c.is_ascii() && TITLE.contains(c)
+}
+
+/// Tells whether the character is punctuation (category P).
+#[must_use]
+pub fn is_punct(c: char) -> bool {
+    PUNCTUATION.contains(c)
+}
+
+/// Tells whether the character is a number of any kind (category N).
+#[must_use]
+pub fn is_number(c: char) -> bool {
+    NUMBER.contains(c)
 }
 
 /// Tells whether the character is white space.

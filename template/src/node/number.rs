@@ -27,9 +27,8 @@ impl Number {
     /// Reads a complex constant of two parts.
     pub(crate) fn from_complex(text: &str) -> Result<Self, String> {
         let bytes = text.as_bytes();
-        let sign = (1..bytes.len()).rev().find(|i| {
-            matches!(bytes[*i], b'+' | b'-') && !(matches!(bytes[i - 1], b'e' | b'E' | b'p' | b'P') && !is_hex_without_exponent(&bytes[..*i]))
-        });
+        let in_exponent = |before: &[u8]| matches!(before.last(), Some(b'e' | b'E' | b'p' | b'P')) && !is_hex_without_exponent(before);
+        let sign = (1..bytes.len()).rev().find(|i| matches!(bytes[*i], b'+' | b'-') && !in_exponent(&bytes[..*i]));
         let (re, im) = text.split_at(sign.unwrap_or(0));
         let part = |text: &str| parse_float(text.as_bytes(), 64).map_err(|error| error.to_string());
         Ok(Self { text: text.into(), complex: Some((part(re)?, part(im.trim_end_matches('i'))?)), ..Self::default() }.simplified())
@@ -88,7 +87,8 @@ impl Number {
 
     /// Tells whether the text was written as a float, which then is its type where nothing else says so.
     pub(crate) fn looks_like_float(&self) -> bool {
-        let hex_int = self.text.len() > 2 && (self.text.starts_with("0x") || self.text.starts_with("0X")) && !self.text.contains(['p', 'P']);
+        let hex_int =
+            self.text.len() > 2 && (self.text.starts_with("0x") || self.text.starts_with("0X")) && !self.text.contains(['p', 'P']);
         !hex_int && !self.text.starts_with('\'') && self.text.contains(['.', 'e', 'E', 'p', 'P'])
     }
 }

@@ -86,9 +86,7 @@ impl Printer<'_> {
         let mut at = buffer.len();
         loop {
             at -= 1;
-            #[expect(clippy::cast_possible_truncation, reason = "a digit")]
-            let digit = (magnitude % 10) as u8;
-            buffer[at] = b'0' + digit;
+            buffer[at] = b'0' + (magnitude % 10) as u8;
             magnitude /= 10;
             if magnitude == 0 {
                 break;

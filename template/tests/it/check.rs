@@ -24,12 +24,18 @@ fn unknown_fields_are_found() {
         ("{{ if .Reason }}{{ .Foo }}{{ end }}{{ .Bar }}", "always: can't evaluate field Bar in type *kube.EnhancedEvent"),
         ("{{ if .Foo }}{{ end }}", "always: can't evaluate field Foo in type *kube.EnhancedEvent"),
         ("{{ range .InvolvedObject.OwnerReferences }}{{ .Nam }}{{ end }}", "maybe: can't evaluate field Nam in type v1.OwnerReference"),
-        ("{{ range $i, $o := .InvolvedObject.OwnerReferences }}{{ $o.Nam }}{{ end }}", "maybe: can't evaluate field Nam in type v1.OwnerReference"),
+        (
+            "{{ range $i, $o := .InvolvedObject.OwnerReferences }}{{ $o.Nam }}{{ end }}",
+            "maybe: can't evaluate field Nam in type v1.OwnerReference",
+        ),
         ("{{ with .Series }}{{ .Cont }}{{ end }}", "maybe: can't evaluate field Cont in type *v1.EventSeries"),
         ("{{ $x := .InvolvedObject }}{{ $x.Nme }}", "always: can't evaluate field Nme in type kube.EnhancedObjectReference"),
         ("{{ or .Reason .Foo }}", "maybe: can't evaluate field Foo in type *kube.EnhancedEvent"),
         ("{{ eq .Reason .Foo }}", "always: can't evaluate field Foo in type *kube.EnhancedEvent"),
-        ("{{ define \"t\" }}{{ .Nme }}{{ end }}{{ template \"t\" .InvolvedObject }}", "always: can't evaluate field Nme in type kube.EnhancedObjectReference"),
+        (
+            "{{ define \"t\" }}{{ .Nme }}{{ end }}{{ template \"t\" .InvolvedObject }}",
+            "always: can't evaluate field Nme in type kube.EnhancedObjectReference",
+        ),
         ("{{ (.FirstTimestamp.Add 5).Yeer }}", "always: can't evaluate field Yeer in type time.Time"),
         ("{{ range .InvolvedObject.Labels }}{{ .Foo }}{{ end }}", "maybe: can't evaluate field Foo in type string"),
         ("{{ range .InvolvedObject.Labels }}{{ $.Foo }}{{ end }}", "maybe: can't evaluate field Foo in type *kube.EnhancedEvent"),
@@ -59,5 +65,8 @@ fn what_depends_is_left_alone() {
 /// Recursion between templates ends.
 #[test]
 fn recursive_templates_are_looked_into_once() {
-    assert_eq!(check("{{ define \"a\" }}{{ template \"b\" . }}{{ end }}{{ define \"b\" }}{{ template \"a\" . }}{{ end }}{{ template \"a\" . }}"), "ok");
+    assert_eq!(
+        check("{{ define \"a\" }}{{ template \"b\" . }}{{ end }}{{ define \"b\" }}{{ template \"a\" . }}{{ end }}{{ template \"a\" . }}"),
+        "ok"
+    );
 }

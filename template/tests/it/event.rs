@@ -71,7 +71,10 @@ impl EnhancedEvent {
             &mut copy.involved_object.annotations,
         ];
         for map in maps {
-            *map = map.take().filter(|map| !map.is_empty()).map(|map| map.into_iter().map(|(key, value)| (key.replace('.', "_"), value)).collect());
+            *map = map
+                .take()
+                .filter(|map| !map.is_empty())
+                .map(|map| map.into_iter().map(|(key, value)| (key.replace('.', "_"), value)).collect());
         }
         copy
     }

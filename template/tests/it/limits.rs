@@ -44,7 +44,13 @@ fn recursion_stops() {
     let limits = Limits::default();
     let deep = "exceeded maximum template depth (200)";
     assert_eq!(outcome("{{define \"a\"}}{{template \"a\" .}}{{end}}{{template \"a\" .}}".into(), limits), deep);
-    assert_eq!(outcome("{{define \"a\"}}{{if true}}{{range 2}}{{template \"a\" (print (print .))}}{{end}}{{end}}{{end}}{{template \"a\" .}}".into(), limits), deep);
+    assert_eq!(
+        outcome(
+            "{{define \"a\"}}{{if true}}{{range 2}}{{template \"a\" (print (print .))}}{{end}}{{end}}{{end}}{{template \"a\" .}}".into(),
+            limits
+        ),
+        deep
+    );
 }
 
 #[test]

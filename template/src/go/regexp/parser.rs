@@ -16,6 +16,9 @@ pub(super) struct Error<'p> {
     pub(super) at: &'p str,
 }
 
+/// Least and highest count of a repetition, and what follows its operator.
+type Count<'p> = (u32, Option<u32>, &'p str);
+
 /// A pattern that was read.
 pub(super) struct Parsed {
     pub(super) hir: Hir,
@@ -152,7 +155,7 @@ impl<'p> Parser<'p> {
     }
 
     /// A repetition operator at this place: least and highest count, and what follows it.
-    fn operator(&self, c: char) -> Result<Option<(u32, Option<u32>, &'p str)>, Error<'p>> {
+    fn operator(&self, c: char) -> Result<Option<Count<'p>>, Error<'p>> {
         let after = &self.rest[c.len_utf8()..];
         Ok(match c {
             '*' => Some((0, None, after)),
@@ -423,7 +426,7 @@ fn set(class: regex_syntax::hir::ClassUnicode) -> Hir {
 }
 
 /// Reads `n}`, `n,}` or `n,m}`: the counts and what follows. Numbers that are too large stay too large.
-fn counted(text: &str) -> Option<(u32, Option<u32>, &str)> {
+fn counted(text: &str) -> Option<Count<'_>> {
     let (low, rest) = count(text)?;
     if let Some(rest) = rest.strip_prefix('}') {
         return Some((low, Some(low), rest));

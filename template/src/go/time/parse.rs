@@ -70,7 +70,7 @@ fn read(layout: &[u8], value: &[u8], default: &Location, local: &Location) -> Re
             Failure::Range(field) => wrong(&format!("{field} out of range")),
         })?;
     }
-    reading.finish(default, local).map_err(|message| wrong(message))
+    reading.finish(default, local).map_err(wrong)
 }
 
 /// Skips the layout's own text; a space stands for any number of them.
@@ -293,7 +293,7 @@ impl Reading {
             _ => {}
         }
         let (month, day) = match self.year_day {
-            Some(year_day) => self.from_year_day(year_day)?,
+            Some(year_day) => self.month_and_day(year_day)?,
             None => (self.month.unwrap_or(1), self.day.unwrap_or(1)),
         };
         if day < 1 || day > calendar::days_in(month, self.year) {
@@ -327,7 +327,7 @@ impl Reading {
     }
 
     /// Month and day from the day of the year, which must not contradict what else was read.
-    fn from_year_day(&self, year_day: i64) -> Result<(i64, i64), &'static str> {
+    fn month_and_day(&self, year_day: i64) -> Result<(i64, i64), &'static str> {
         let length = 365 + i64::from(calendar::is_leap(self.year));
         if !(1..=length).contains(&year_day) {
             return Err("day-of-year out of range");

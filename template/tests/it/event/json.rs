@@ -6,7 +6,10 @@ use herald_template::go::time::{Location, RFC3339_NANO, parse};
 use serde_json::Value as Json;
 
 use super::meta::Uid;
-use super::{EnhancedEvent, EnhancedObjectReference, Event, EventSeries, EventSource, Labels, MicroTime, ObjectMeta, ObjectReference, OwnerReference, Time};
+use super::{
+    EnhancedEvent, EnhancedObjectReference, Event, EventSeries, EventSource, Labels, MicroTime, ObjectMeta, ObjectReference,
+    OwnerReference, Time,
+};
 
 impl EnhancedEvent {
     /// Reads an event; what is missing or of another type is left at its zero value.

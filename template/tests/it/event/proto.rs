@@ -40,9 +40,7 @@ impl Message {
     }
 
     fn map(self, field: u64, map: &Labels) -> Self {
-        map.iter().flatten().fold(self, |message, (key, value)| {
-            message.bytes(field, &Message::default().text(1, key).text(2, value).0)
-        })
+        map.iter().flatten().fold(self, |message, (key, value)| message.bytes(field, &Message::default().text(1, key).text(2, value).0))
     }
 }
 

@@ -244,7 +244,12 @@ impl Root {
             loud: Loud("loud".to_owned()),
             plain: Plain("plain".to_owned()),
             text: text("x", "y"),
-            deep: Deep { text: text("1", "2"), list: Some(vec![text("3", "4")]), map: Some([("k".to_owned(), text("5", "6"))].into()), pointer: None },
+            deep: Deep {
+                text: text("1", "2"),
+                list: Some(vec![text("3", "4")]),
+                map: Some([("k".to_owned(), text("5", "6"))].into()),
+                pointer: None,
+            },
             inner2: inner("two", 2, 2),
         }
     }
