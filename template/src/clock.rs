@@ -108,6 +108,7 @@ impl Object for Time {
         match index {
             0 => Value::Uint(self.nanosecond().into(), &UINT64),
             1 => Value::Int(self.unix().wrapping_add(62_135_596_800), &INT64),
+            2 if matches!(self.location(), Location::Utc) => Value::NilPointer(Pointee::Struct(&LOCATION)),
             2 => Value::pointer_to(self.location()),
             _ => Value::Nil,
         }

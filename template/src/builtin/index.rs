@@ -82,6 +82,10 @@ pub(super) fn slice<'a>(item: &Slot<'a>, indexes: &[Slot<'a>]) -> Result<Slot<'a
     };
     let mut bounds = [0, length, length];
     for (bound, index) in bounds.iter_mut().zip(indexes) {
+        // Unlike `index`, Go's `slice` does not look into an interface here.
+        if index.boxed {
+            return Err("cannot index slice/array with type interface {}".into());
+        }
         *bound = position(index, length)?;
     }
     let [start, end, capacity] = bounds;

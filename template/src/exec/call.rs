@@ -94,7 +94,7 @@ impl<'a> Exec<'a, '_, '_> {
         let base = self.slots.len();
         let callee = match (builtin, args.first()) {
             (Builtin::Call, Some(first)) => first.to_string(),
-            (Builtin::Call, None) => last.as_ref().map(|slot| format!("<{} Value>", slot.type_name())).unwrap_or_default(),
+            (Builtin::Call, None) => last.as_ref().map(reflected).unwrap_or_default(),
             _ => String::new(),
         };
         for (i, arg) in args.iter().enumerate() {
@@ -126,5 +126,14 @@ impl<'a> Exec<'a, '_, '_> {
             }
         }
         Ok(last.unwrap_or(result))
+    }
+}
+
+/// What Go's `reflect.Value.String` says of a value.
+fn reflected(slot: &Slot<'_>) -> String {
+    match slot.value.as_str() {
+        Some(text) if !slot.boxed => String::from_utf8_lossy(text).into_owned(),
+        _ if slot.is_missing() => "<invalid Value>".to_owned(),
+        _ => format!("<{} Value>", slot.type_name()),
     }
 }

@@ -62,12 +62,15 @@ pub(super) fn has_text_method(value: &Value<'_>) -> bool {
 impl Printer<'_> {
     /// Lets the value print itself if it can and the verb allows; tells whether it did.
     pub(super) fn by_method(&mut self, value: &Value<'_>, verb: char) -> bool {
-        if self.complaining || !may_have_methods(value) {
+        if self.complaining {
             return false;
         }
         if verb == 'w' {
             self.complain(Some(value), verb);
             return true;
+        }
+        if !may_have_methods(value) {
+            return false;
         }
         let names: &[&str] = match verb {
             _ if self.flags.sharp_v => &["GoString"],

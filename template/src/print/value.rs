@@ -151,15 +151,7 @@ impl Printer<'_> {
             'b' | 'o' | 'd' | 'x' | 'X' => {
                 self.integer(address, false, false, verb);
             }
-            _ => {
-                // Go knows only the value here, no longer the argument; methods stay out of it.
-                self.raw(&format!("%!{verb}({}=", value.type_name()));
-                match address {
-                    0 => self.raw("<nil>"),
-                    _ => self.prefixed_hex(address, true),
-                }
-                self.out.push(b')');
-            }
+            _ => self.complain(Some(value), verb),
         }
     }
 
