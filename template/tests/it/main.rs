@@ -1,0 +1,9 @@
+//! Tests of the whole crate, in one program.
+
+#![allow(clippy::unwrap_used, reason = "a failing test shows what was not as expected")]
+
+mod check;
+mod conformance;
+mod event;
+mod language;
+mod limits;
