@@ -18,6 +18,7 @@ mod variables;
 
 use std::{path::Path, time::Duration};
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 pub use self::{
@@ -30,7 +31,7 @@ pub use self::{
 };
 
 /// The whole configuration.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Config {
     /// Least severe log level printed.
@@ -70,6 +71,8 @@ pub struct Config {
     pub match_reporting_fields: bool,
     /// Which event goes to which receiver.
     pub route: Route,
+    /// What templates may see beside the event.
+    pub templates: Templates,
     /// NATS.
     pub nats: Nats,
     /// Where events go.
@@ -77,8 +80,18 @@ pub struct Config {
     pub receivers: Vec<Receiver>,
 }
 
+/// What templates may see beside the event.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct Templates {
+    /// Whether `env` and `expandenv` read the environment of the sinks.
+    pub env: bool,
+    /// Whether `getHostByName` asks the network; a template that calls it waits for the answer.
+    pub network: bool,
+}
+
 /// Taking turns by a `coordination.k8s.io` Lease.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct LeaderElection {
     /// Whether watchers take turns; otherwise all of them watch, and duplicates are dropped by their identity.
@@ -115,6 +128,7 @@ impl Default for Config {
             shutdown_grace: Period(Duration::from_secs(25)),
             match_reporting_fields: false,
             route: Route::default(),
+            templates: Templates::default(),
             nats: Nats::default(),
             receivers: Vec::new(),
         }

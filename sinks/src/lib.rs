@@ -11,6 +11,7 @@ mod deliver;
 mod http;
 pub mod kinds;
 pub mod registry;
+pub mod render;
 mod retry;
 pub mod sink;
 pub mod tls;
@@ -25,7 +26,7 @@ use herald_common::{
 };
 use tokio::task::{JoinError, JoinSet};
 
-use crate::deliver::Lane;
+use crate::{deliver::Lane, render::Templates};
 
 /// The sinks.
 #[derive(Clone, Debug, Default)]
@@ -97,9 +98,10 @@ impl Lanes {
         let wanted = |receiver: &&Receiver| self.only.is_empty() || self.only.contains(&receiver.name.value);
         let served: Vec<&Receiver> = config.receivers.iter().filter(wanted).collect();
         let is_as_before = |receiver: &Receiver| self.running.get(&receiver.name.value).is_some_and(|(running, _)| running == receiver);
+        let templates = Templates::new(&config.templates);
         let (mut fresh, mut problems) = (Vec::new(), Vec::new());
         for receiver in served.iter().filter(|receiver| !is_as_before(receiver)) {
-            match registry::build(receiver) {
+            match registry::build(receiver, &templates) {
                 Ok(built) => fresh.push((*receiver, built)),
                 Err(problem) => problems.push(problem),
             }
@@ -109,8 +111,8 @@ impl Lanes {
         }
         self.drain(|receiver| !served.contains(&receiver)).await;
         for (receiver, built) in fresh {
-            for warning in &built.warnings {
-                tracing::warn!(receiver = receiver.name.value, "{warning}");
+            for mistake in &built.mistakes {
+                tracing::warn!(receiver = receiver.name.value, "{mistake}");
             }
             let (name, stop) = (receiver.name.value.clone(), self.context.stop.child_token());
             let lane = Lane::new(&self.context, receiver, built, stop.clone());

@@ -151,32 +151,38 @@ impl Encoder {
     }
 
     fn string(&mut self, text: &[u8]) {
-        self.out.push(b'"');
-        let mut rest = text;
-        let plain = |byte: &u8| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\' | b'<' | b'>' | b'&');
-        loop {
-            let run = rest.iter().position(|byte| !plain(byte)).unwrap_or(rest.len());
-            self.out.extend_from_slice(&rest[..run]);
-            rest = &rest[run..];
-            let (c, width) = decode(rest);
-            match c {
-                _ if width == 0 => break,
-                Some('"') => self.raw("\\\""),
-                Some('\\') => self.raw("\\\\"),
-                Some('\u{8}') => self.raw("\\b"),
-                Some('\u{c}') => self.raw("\\f"),
-                Some('\n') => self.raw("\\n"),
-                Some('\r') => self.raw("\\r"),
-                Some('\t') => self.raw("\\t"),
-                Some(c @ ('<' | '>' | '&')) if self.escape_html => self.raw(&format!("\\u{:04x}", u32::from(c))),
-                Some(c @ ('\u{0}'..='\u{1f}' | '\u{2028}' | '\u{2029}')) => self.raw(&format!("\\u{:04x}", u32::from(c))),
-                Some(_) => self.out.extend_from_slice(&rest[..width]),
-                None => self.raw("\\ufffd"),
-            }
-            rest = &rest[width..];
-        }
-        self.out.push(b'"');
+        string(text, self.escape_html, self.out);
     }
+}
+
+/// Appends a text as JSON, as Go's encoder writes strings; what is not UTF-8 becomes U+FFFD.
+pub fn string(text: &[u8], escape_html: bool, out: &mut Vec<u8>) {
+    out.push(b'"');
+    let mut rest = text;
+    let plain = |byte: &u8| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\' | b'<' | b'>' | b'&');
+    loop {
+        let run = rest.iter().position(|byte| !plain(byte)).unwrap_or(rest.len());
+        out.extend_from_slice(&rest[..run]);
+        rest = &rest[run..];
+        let (c, width) = decode(rest);
+        let mut raw = |text: &str| out.extend_from_slice(text.as_bytes());
+        match c {
+            _ if width == 0 => break,
+            Some('"') => raw("\\\""),
+            Some('\\') => raw("\\\\"),
+            Some('\u{8}') => raw("\\b"),
+            Some('\u{c}') => raw("\\f"),
+            Some('\n') => raw("\\n"),
+            Some('\r') => raw("\\r"),
+            Some('\t') => raw("\\t"),
+            Some(c @ ('<' | '>' | '&')) if escape_html => raw(&format!("\\u{:04x}", u32::from(c))),
+            Some(c @ ('\u{0}'..='\u{1f}' | '\u{2028}' | '\u{2029}')) => raw(&format!("\\u{:04x}", u32::from(c))),
+            Some(_) => out.extend_from_slice(&rest[..width]),
+            None => raw("\\ufffd"),
+        }
+        rest = &rest[width..];
+    }
+    out.push(b'"');
 }
 
 /// The JSON a struct writes itself, by its own method or that of an embedded struct.

@@ -40,8 +40,17 @@ impl Error {
     fn at(self, node: &Node, secret: bool) -> Problem {
         let Self { message, place } = self;
         place.unwrap_or_else(|| {
-            let found = if secret { "a secret".to_owned() } else { node.found() };
-            node.problem(message.replace(FOUND, &found))
+            if message.contains(FOUND) {
+                let found = if secret { "a secret".to_owned() } else { node.found() };
+                return node.problem(message.replace(FOUND, &found));
+            }
+            // What a type says of a text may repeat the text.
+            let message = match message.split_once(", expected ") {
+                Some((_, expected)) if secret || node.is_hidden() => format!("found {}, expected {expected}", if secret { "a secret".to_owned() } else { node.found() }),
+                None if node.is_hidden() => "the value of a variable cannot be used here".to_owned(),
+                _ => message,
+            };
+            node.problem(message)
         })
     }
 
@@ -320,7 +329,7 @@ pub(super) fn unknown_key(key: &Key, node: &Node, known: &[&str]) -> Problem {
     }
 }
 
-/// The four parts of a [`Located`] value.
+/// The five parts of a [`Located`] value.
 struct Parts<'a> {
     decoder: Decoder<'a>,
     at: u8,
@@ -336,7 +345,8 @@ impl<'de> de::SeqAccess<'de> for Parts<'_> {
             1 => seed.deserialize(node.line.into_deserializer()).map(Some),
             2 => seed.deserialize(node.column.into_deserializer()).map(Some),
             3 => seed.deserialize(node.path.as_str().into_deserializer()).map(Some),
-            4 => seed.deserialize(self.decoder).map(Some),
+            4 => seed.deserialize(node.is_hidden().into_deserializer()).map(Some),
+            5 => seed.deserialize(self.decoder).map(Some),
             _ => Ok(None),
         }
     }

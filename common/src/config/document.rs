@@ -123,6 +123,12 @@ impl Node {
         (Self { kind: Kind::Map(rest), line, column, path }, taken)
     }
 
+    /// Tells whether it is a scalar that holds a variable's value, which must not be shown.
+    #[must_use]
+    pub fn is_hidden(&self) -> bool {
+        matches!(self.kind, Kind::Scalar { hidden: true, .. })
+    }
+
     /// Says in a few words what this node is, for messages.
     pub(super) fn found(&self) -> String {
         match &self.kind {

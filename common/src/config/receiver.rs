@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{Located, Node, NodeKind, Period, Problem, Rate, decode, document::Key, problem::nearest};
@@ -57,7 +58,7 @@ impl Receiver {
 }
 
 /// Options of every receiver; what is left out has a default of the kind.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ReceiverOptions {
     /// Whether every version of an event is delivered, or the first only.
@@ -150,7 +151,7 @@ fn read_one(node: &Node, errors: &mut Vec<Problem>, warnings: &mut Vec<Problem>)
     }
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 struct Named {
     name: Located<String>,
 }

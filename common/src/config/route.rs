@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{Located, Problem, Several, problem::nearest};
 use crate::pattern;
 
 /// A node of the tree.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Route {
     /// An event that one of these matches goes no further.
@@ -23,7 +24,7 @@ pub struct Route {
 pub type Patterns = Several<Located<String>>;
 
 /// A rule: every field that is set must match.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 #[allow(missing_docs, reason = "the fields are those of the event, each with patterns")]
 pub struct Rule {

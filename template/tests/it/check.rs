@@ -2,7 +2,7 @@
 
 use herald_template::{Functions, Template};
 
-use crate::event::ENHANCED_EVENT;
+use herald_template_event::ENHANCED_EVENT;
 
 fn check(text: &str) -> String {
     match Template::parse("event", text, &Functions::new()).unwrap().check(&ENHANCED_EVENT) {

@@ -7,7 +7,7 @@ use herald_template::json::base64;
 use herald_template::{Functions, Host, Limits, Template, Value};
 use serde_json::Value as Json;
 
-use crate::event::EnhancedEvent;
+use herald_template_event::EnhancedEvent;
 
 /// A world without surprises: always the same moment, no environment, no chance.
 pub(crate) struct Still;

@@ -6,7 +6,7 @@ use herald_template::{Functions, Limits, Template, Value};
 use serde_json::json;
 
 use crate::conformance::Still;
-use crate::event::EnhancedEvent;
+use herald_template_event::EnhancedEvent;
 
 /// Parses and renders with little stack; gives the error's text.
 fn outcome(text: String, limits: Limits) -> String {

@@ -4,6 +4,5 @@
 
 mod check;
 mod conformance;
-mod event;
 mod language;
 mod limits;

@@ -9,29 +9,29 @@ use super::no_method;
 
 /// Go's `schema.GroupVersionKind`.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct GroupVersionKind {
-    pub(crate) group: String,
-    pub(crate) version: String,
-    pub(crate) kind: String,
+pub struct GroupVersionKind {
+    pub group: String,
+    pub version: String,
+    pub kind: String,
 }
 
 /// Go's `schema.GroupVersion`.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct GroupVersion {
-    pub(crate) group: String,
-    pub(crate) version: String,
+pub struct GroupVersion {
+    pub group: String,
+    pub version: String,
 }
 
 /// Go's `schema.GroupKind`.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct GroupKind {
-    pub(crate) group: String,
-    pub(crate) kind: String,
+pub struct GroupKind {
+    pub group: String,
+    pub kind: String,
 }
 
 go_struct! {
     /// Go's `schema.GroupVersionKind`.
-    pub(crate) static GROUP_VERSION_KIND = "schema.GroupVersionKind" for GroupVersionKind;
+    pub static GROUP_VERSION_KIND = "schema.GroupVersionKind" for GroupVersionKind;
     fields: [
         plain Group = group, Name("Group");
         plain Version = version, Name("Version");
@@ -55,7 +55,7 @@ go_struct! {
 
 go_struct! {
     /// Go's `schema.GroupVersion`.
-    pub(crate) static GROUP_VERSION = "schema.GroupVersion" for GroupVersion;
+    pub static GROUP_VERSION = "schema.GroupVersion" for GroupVersion;
     fields: [
         plain Group = group, Name("Group");
         plain Version = version, Name("Version");
@@ -80,7 +80,7 @@ go_struct! {
 
 go_struct! {
     /// Go's `schema.GroupKind`.
-    pub(crate) static GROUP_KIND = "schema.GroupKind" for GroupKind;
+    pub static GROUP_KIND = "schema.GroupKind" for GroupKind;
     fields: [
         plain Group = group, Name("Group");
         plain Kind = kind, Name("Kind");

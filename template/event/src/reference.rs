@@ -11,17 +11,17 @@ use super::{Labels, holds, no_method, pointer, proto};
 
 /// The involved object with its metadata.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct EnhancedObjectReference {
-    pub(crate) reference: ObjectReference,
-    pub(crate) labels: Labels,
-    pub(crate) annotations: Labels,
-    pub(crate) owner_references: Option<Vec<OwnerReference>>,
-    pub(crate) deleted: bool,
+pub struct EnhancedObjectReference {
+    pub reference: ObjectReference,
+    pub labels: Labels,
+    pub annotations: Labels,
+    pub owner_references: Option<Vec<OwnerReference>>,
+    pub deleted: bool,
 }
 
 go_struct! {
     /// Go's `kube.EnhancedObjectReference`.
-    pub(crate) static ENHANCED_OBJECT_REFERENCE = "kube.EnhancedObjectReference" for EnhancedObjectReference;
+    pub static ENHANCED_OBJECT_REFERENCE = "kube.EnhancedObjectReference" for EnhancedObjectReference;
     fields: [
         embedded ObjectReference = reference, Inline;
         plain Labels = labels, OmitEmpty("labels");
@@ -35,19 +35,19 @@ go_struct! {
 
 /// Go's core/v1 `ObjectReference`.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct ObjectReference {
-    pub(crate) kind: String,
-    pub(crate) namespace: String,
-    pub(crate) name: String,
-    pub(crate) uid: Uid,
-    pub(crate) api_version: String,
-    pub(crate) resource_version: String,
-    pub(crate) field_path: String,
+pub struct ObjectReference {
+    pub kind: String,
+    pub namespace: String,
+    pub name: String,
+    pub uid: Uid,
+    pub api_version: String,
+    pub resource_version: String,
+    pub field_path: String,
 }
 
 go_struct! {
     /// Go's `v1.ObjectReference`.
-    pub(crate) static OBJECT_REFERENCE = "v1.ObjectReference" for ObjectReference;
+    pub static OBJECT_REFERENCE = "v1.ObjectReference" for ObjectReference;
     fields: [
         plain Kind = kind, OmitEmpty("kind");
         plain Namespace = namespace, OmitEmpty("namespace");
@@ -83,7 +83,7 @@ go_struct! {
 
 impl ObjectReference {
     /// The text of the generated `String` method.
-    pub(super) fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         format!(
             "&ObjectReference{{Kind:{},Namespace:{},Name:{},UID:{},APIVersion:{},ResourceVersion:{},FieldPath:{},}}",
             self.kind, self.namespace, self.name, self.uid.0, self.api_version, self.resource_version, self.field_path

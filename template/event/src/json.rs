@@ -13,7 +13,7 @@ use super::{
 
 impl EnhancedEvent {
     /// Reads an event; what is missing or of another type is left at its zero value.
-    pub(crate) fn from_json(json: &Json) -> Self {
+    pub fn from_json(json: &Json) -> Self {
         let object = &json["involvedObject"];
         Self {
             event: Event {

@@ -45,18 +45,18 @@ impl Message {
 }
 
 /// The zero time is an empty message.
-pub(super) fn time(time: &GoTime) -> Vec<u8> {
+pub(crate) fn time(time: &GoTime) -> Vec<u8> {
     if time.is_zero() {
         return Vec::new();
     }
     Message::default().number(1, time.unix()).number(2, time.nanosecond().into()).0
 }
 
-pub(super) fn type_meta(meta: &TypeMeta) -> Vec<u8> {
+pub(crate) fn type_meta(meta: &TypeMeta) -> Vec<u8> {
     Message::default().text(1, &meta.kind).text(2, &meta.api_version).0
 }
 
-pub(super) fn owner(owner: &OwnerReference) -> Vec<u8> {
+pub(crate) fn owner(owner: &OwnerReference) -> Vec<u8> {
     Message::default()
         .text(1, &owner.kind)
         .text(3, &owner.name)
@@ -67,7 +67,7 @@ pub(super) fn owner(owner: &OwnerReference) -> Vec<u8> {
         .0
 }
 
-pub(super) fn object_meta(meta: &ObjectMeta) -> Vec<u8> {
+pub(crate) fn object_meta(meta: &ObjectMeta) -> Vec<u8> {
     let mut message = Message::default()
         .text(1, &meta.name)
         .text(2, &meta.generate_name)
@@ -93,15 +93,15 @@ pub(super) fn object_meta(meta: &ObjectMeta) -> Vec<u8> {
     message.0
 }
 
-pub(super) fn source(source: &EventSource) -> Vec<u8> {
+pub(crate) fn source(source: &EventSource) -> Vec<u8> {
     Message::default().text(1, &source.component).text(2, &source.host).0
 }
 
-pub(super) fn series(series: &EventSeries) -> Vec<u8> {
+pub(crate) fn series(series: &EventSeries) -> Vec<u8> {
     Message::default().number(1, series.count.into()).bytes(2, &time(&series.last_observed_time.0)).0
 }
 
-pub(super) fn reference(reference: &ObjectReference) -> Vec<u8> {
+pub(crate) fn reference(reference: &ObjectReference) -> Vec<u8> {
     Message::default()
         .text(1, &reference.kind)
         .text(2, &reference.namespace)
@@ -113,7 +113,7 @@ pub(super) fn reference(reference: &ObjectReference) -> Vec<u8> {
         .0
 }
 
-pub(super) fn event(event: &Event) -> Vec<u8> {
+pub(crate) fn event(event: &Event) -> Vec<u8> {
     let mut message = Message::default()
         .bytes(1, &object_meta(&event.metadata))
         .bytes(2, &reference(&event.involved_object))

@@ -11,11 +11,11 @@ use super::time::{META_TIME, Time};
 use super::{Labels, holds, no_method, pointer, proto};
 
 /// Go's `types.UID`, a string type of its own.
-pub(crate) static UID: Scalar = Scalar::new("types.UID", Kind::String);
+pub static UID: Scalar = Scalar::new("types.UID", Kind::String);
 
 /// A unique id.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Uid(pub(crate) String);
+pub struct Uid(pub String);
 
 impl ToValue for Uid {
     const TYPE: Type = Type::Scalar(&UID);
@@ -27,14 +27,14 @@ impl ToValue for Uid {
 
 /// Go's metav1 `TypeMeta`.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct TypeMeta {
-    pub(crate) kind: String,
-    pub(crate) api_version: String,
+pub struct TypeMeta {
+    pub kind: String,
+    pub api_version: String,
 }
 
 go_struct! {
     /// Go's `v1.TypeMeta`.
-    pub(crate) static TYPE_META = "v1.TypeMeta" for TypeMeta;
+    pub static TYPE_META = "v1.TypeMeta" for TypeMeta;
     fields: [
         plain Kind = kind, OmitEmpty("kind");
         plain APIVersion = api_version, OmitEmpty("apiVersion");
@@ -61,18 +61,18 @@ go_struct! {
 
 /// Go's metav1 `OwnerReference`.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct OwnerReference {
-    pub(crate) api_version: String,
-    pub(crate) kind: String,
-    pub(crate) name: String,
-    pub(crate) uid: Uid,
-    pub(crate) controller: Option<bool>,
-    pub(crate) block_owner_deletion: Option<bool>,
+pub struct OwnerReference {
+    pub api_version: String,
+    pub kind: String,
+    pub name: String,
+    pub uid: Uid,
+    pub controller: Option<bool>,
+    pub block_owner_deletion: Option<bool>,
 }
 
 go_struct! {
     /// Go's `v1.OwnerReference`.
-    pub(crate) static OWNER_REFERENCE = "v1.OwnerReference" for OwnerReference;
+    pub static OWNER_REFERENCE = "v1.OwnerReference" for OwnerReference;
     fields: [
         plain APIVersion = api_version, Name("apiVersion");
         plain Kind = kind, Name("kind");
@@ -116,11 +116,11 @@ impl OwnerReference {
 }
 
 /// Go's metav1 `ManagedFieldsEntry`; events never carry any.
-pub(crate) static MANAGED_FIELDS_ENTRY: StructType = StructType::new("v1.ManagedFieldsEntry", &[], &[]);
+pub static MANAGED_FIELDS_ENTRY: StructType = StructType::new("v1.ManagedFieldsEntry", &[], &[]);
 
 /// The managed fields, always dropped.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct ManagedFields;
+pub struct ManagedFields;
 
 impl ToValue for ManagedFields {
     const TYPE: Type = Type::Slice(&Type::Struct(&MANAGED_FIELDS_ENTRY));
@@ -132,29 +132,29 @@ impl ToValue for ManagedFields {
 
 /// Go's metav1 `ObjectMeta`.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct ObjectMeta {
-    pub(crate) name: String,
-    pub(crate) generate_name: String,
-    pub(crate) namespace: String,
-    pub(crate) self_link: String,
-    pub(crate) uid: Uid,
-    pub(crate) resource_version: String,
-    pub(crate) generation: i64,
-    pub(crate) creation_timestamp: Time,
-    pub(crate) deletion_timestamp: Option<Time>,
-    pub(crate) deletion_grace_period_seconds: Option<i64>,
-    pub(crate) labels: Labels,
-    pub(crate) annotations: Labels,
-    pub(crate) owner_references: Option<Vec<OwnerReference>>,
-    pub(crate) finalizers: Option<Vec<String>>,
-    pub(crate) managed_fields: ManagedFields,
+pub struct ObjectMeta {
+    pub name: String,
+    pub generate_name: String,
+    pub namespace: String,
+    pub self_link: String,
+    pub uid: Uid,
+    pub resource_version: String,
+    pub generation: i64,
+    pub creation_timestamp: Time,
+    pub deletion_timestamp: Option<Time>,
+    pub deletion_grace_period_seconds: Option<i64>,
+    pub labels: Labels,
+    pub annotations: Labels,
+    pub owner_references: Option<Vec<OwnerReference>>,
+    pub finalizers: Option<Vec<String>>,
+    pub managed_fields: ManagedFields,
 }
 
 const OWNERS: Type = Type::Slice(&Type::Struct(&OWNER_REFERENCE));
 
 go_struct! {
     /// Go's `v1.ObjectMeta`.
-    pub(crate) static OBJECT_META = "v1.ObjectMeta" for ObjectMeta;
+    pub static OBJECT_META = "v1.ObjectMeta" for ObjectMeta;
     fields: [
         plain Name = name, OmitEmpty("name");
         plain GenerateName = generate_name, OmitEmpty("generateName");

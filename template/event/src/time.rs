@@ -11,15 +11,15 @@ use super::{no_method, pointer, proto};
 
 /// Go's metav1 `Time`.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Time(pub(crate) GoTime);
+pub struct Time(pub GoTime);
 
 /// Go's metav1 `MicroTime`.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct MicroTime(pub(crate) GoTime);
+pub struct MicroTime(pub GoTime);
 
 go_struct! {
     /// Go's `v1.Time`.
-    pub(crate) static META_TIME = "v1.Time" for Time;
+    pub static META_TIME = "v1.Time" for Time;
     fields: [embedded Time = 0, Skip;]
     methods: &[
         Method::on_pointer("Before", &[pointer(&META_TIME)], Type::BOOL).on_nil(OnNil::Bool(false)),
@@ -61,7 +61,7 @@ go_struct! {
 
 go_struct! {
     /// Go's `v1.MicroTime`.
-    pub(crate) static MICRO_TIME = "v1.MicroTime" for MicroTime;
+    pub static MICRO_TIME = "v1.MicroTime" for MicroTime;
     fields: [embedded Time = 0, Skip;]
     methods: &[
         Method::on_pointer("Before", &[pointer(&MICRO_TIME)], Type::BOOL).on_nil(OnNil::Bool(false)),
@@ -97,14 +97,14 @@ const MICROSECONDS: &[u8] = b"2006-01-02T15:04:05.000000Z07:00";
 
 impl Time {
     /// The text the time prints as.
-    pub(super) fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&time_string(&self.0)).into_owned()
     }
 }
 
 impl MicroTime {
     /// The text the time prints as.
-    pub(super) fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&time_string(&self.0)).into_owned()
     }
 }

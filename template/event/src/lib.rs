@@ -4,6 +4,8 @@
 //! In: the event as JSON. Out: a struct whose Go type, fields, methods, printed forms and JSON are those of the Go
 //! program that templates were written for.
 
+#![allow(missing_docs, reason = "the fields are those of core/v1 and metav1 and documented there")]
+
 mod json;
 mod meta;
 mod proto;
@@ -17,24 +19,24 @@ use herald_template::go::time::Time as GoTime;
 use herald_template::types::{Method, OnNil, Pointee, StructType, Type};
 use herald_template::{FuncError, Struct, Value, go_struct, json as encode};
 
-pub(crate) use meta::{ObjectMeta, OwnerReference, TypeMeta};
-pub(crate) use reference::{EnhancedObjectReference, ObjectReference};
-pub(crate) use time::{MicroTime, Time};
+pub use meta::{ManagedFields, ObjectMeta, OwnerReference, TypeMeta, Uid};
+pub use reference::{EnhancedObjectReference, ObjectReference};
+pub use time::{MicroTime, Time};
 
 /// A map of labels or annotations; nil when the JSON has none.
-pub(crate) type Labels = Option<BTreeMap<String, String>>;
+pub type Labels = Option<BTreeMap<String, String>>;
 
 /// The event with its object's metadata: the root of every template.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct EnhancedEvent {
-    pub(crate) event: Event,
-    pub(crate) cluster_name: String,
-    pub(crate) involved_object: EnhancedObjectReference,
+pub struct EnhancedEvent {
+    pub event: Event,
+    pub cluster_name: String,
+    pub involved_object: EnhancedObjectReference,
 }
 
 go_struct! {
     /// Go's `kube.EnhancedEvent`.
-    pub(crate) static ENHANCED_EVENT = "kube.EnhancedEvent" for EnhancedEvent;
+    pub static ENHANCED_EVENT = "kube.EnhancedEvent" for EnhancedEvent;
     fields: [
         embedded Event = event, Inline;
         plain ClusterName = cluster_name, Name("clusterName");
@@ -82,28 +84,28 @@ impl EnhancedEvent {
 
 /// Go's core/v1 `Event`.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Event {
-    pub(crate) type_meta: TypeMeta,
-    pub(crate) metadata: ObjectMeta,
-    pub(crate) involved_object: ObjectReference,
-    pub(crate) reason: String,
-    pub(crate) message: String,
-    pub(crate) source: EventSource,
-    pub(crate) first_timestamp: Time,
-    pub(crate) last_timestamp: Time,
-    pub(crate) count: i32,
-    pub(crate) event_type: String,
-    pub(crate) event_time: MicroTime,
-    pub(crate) series: Option<EventSeries>,
-    pub(crate) action: String,
-    pub(crate) related: Option<ObjectReference>,
-    pub(crate) reporting_controller: String,
-    pub(crate) reporting_instance: String,
+pub struct Event {
+    pub type_meta: TypeMeta,
+    pub metadata: ObjectMeta,
+    pub involved_object: ObjectReference,
+    pub reason: String,
+    pub message: String,
+    pub source: EventSource,
+    pub first_timestamp: Time,
+    pub last_timestamp: Time,
+    pub count: i32,
+    pub event_type: String,
+    pub event_time: MicroTime,
+    pub series: Option<EventSeries>,
+    pub action: String,
+    pub related: Option<ObjectReference>,
+    pub reporting_controller: String,
+    pub reporting_instance: String,
 }
 
 go_struct! {
     /// Go's `v1.Event`.
-    pub(crate) static EVENT = "v1.Event" for Event;
+    pub static EVENT = "v1.Event" for Event;
     fields: [
         embedded TypeMeta = type_meta, Inline;
         embedded ObjectMeta = metadata, Name("metadata");
@@ -169,14 +171,14 @@ impl Event {
 
 /// Go's core/v1 `EventSource`.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct EventSource {
-    pub(crate) component: String,
-    pub(crate) host: String,
+pub struct EventSource {
+    pub component: String,
+    pub host: String,
 }
 
 go_struct! {
     /// Go's `v1.EventSource`.
-    pub(crate) static EVENT_SOURCE = "v1.EventSource" for EventSource;
+    pub static EVENT_SOURCE = "v1.EventSource" for EventSource;
     fields: [
         plain Component = component, OmitEmpty("component");
         plain Host = host, OmitEmpty("host");
@@ -206,14 +208,14 @@ impl EventSource {
 
 /// Go's core/v1 `EventSeries`.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct EventSeries {
-    pub(crate) count: i32,
-    pub(crate) last_observed_time: MicroTime,
+pub struct EventSeries {
+    pub count: i32,
+    pub last_observed_time: MicroTime,
 }
 
 go_struct! {
     /// Go's `v1.EventSeries`.
-    pub(crate) static EVENT_SERIES = "v1.EventSeries" for EventSeries;
+    pub static EVENT_SERIES = "v1.EventSeries" for EventSeries;
     fields: [
         plain Count = count, OmitEmpty("count");
         plain LastObservedTime = last_observed_time, OmitEmpty("lastObservedTime");
