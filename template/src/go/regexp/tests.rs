@@ -24,7 +24,12 @@ fn classes_are_ascii_unless_named_otherwise() {
 fn operators_mean_what_they_mean_in_go() {
     assert!(matches("spec.containers{web}", "spec.containers{web}") && matches("^a{,2}$", "a{,2}") && matches("^a{2,}?$", "aaa"));
     assert!(matches("^x{01}$", "x{01}") && matches("^a(?i)*$", "aaa") && matches("^(?)a(?:)$", "a") && matches("^^*$", ""));
-    assert!(matches(r"^\Qa.b*\E$", "a.b*") && matches(r"^\Qab\E*$", "abb") && matches(r"^\Qa\", "a\\") && matches(r"^\101\x41\x{41}\07$", "AAA\x07"));
+    assert!(
+        matches(r"^\Qa.b*\E$", "a.b*")
+            && matches(r"^\Qab\E*$", "abb")
+            && matches(r"^\Qa\", "a\\")
+            && matches(r"^\101\x41\x{41}\07$", "AAA\x07")
+    );
     assert_eq!(found("(?U)a+", "aaa"), ["a", "a", "a"]);
     assert_eq!(found("a|ab", "abab"), ["a", "a"]);
     assert_eq!(found("", "ab"), ["", "", ""]);
