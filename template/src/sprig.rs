@@ -29,7 +29,7 @@ mod url;
 
 use crate::func::Function;
 
-/// Gives all of Sprig's functions. Those that look at the environment or the network, and those that make keys and certificates, are known but fail.
+/// Gives Sprig's functions but for those that make keys and certificates. Those that look at the environment or the network are known but fail.
 pub fn functions() -> impl Iterator<Item = Function> {
     [
         crypto::FUNCTIONS,
@@ -69,7 +69,7 @@ pub fn network() -> impl Iterator<Item = Function> {
     system::NETWORK.iter().copied()
 }
 
-/// Tells why a function of Sprig is left out for good, if it is: it makes keys or certificates.
+/// Tells why a function of Sprig is not among [`functions`], for the error of a template that calls it; nothing for all other names.
 #[must_use]
 pub fn left_out(name: &str) -> Option<&'static str> {
     system::LEFT_OUT.contains(&name).then_some(system::LEFT_OUT_REASON)

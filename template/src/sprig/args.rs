@@ -83,18 +83,68 @@ pub(super) fn elements_or<'a>(context: &mut Context<'_>, value: &Value<'a>, comp
     }
 }
 
-/// Work that grows faster than what it is done on, and so is limited.
-pub(super) struct Work(u32);
+/// How deep the values that functions make may nest, so that walking and freeing them takes little stack.
+pub(super) const MAX_DEPTH: usize = 100;
+
+/// Checks a value that is to be put into a map or a list: not nested too deeply, and not holding the map itself.
+///
+/// Go would loop when it prints a map that holds itself; here it would never be freed.
+pub(super) fn admit<'a>(context: &mut Context<'_>, value: &Value<'a>, into: Option<&Map<'a>>) -> Result<(), FuncError> {
+    walk(context, value, into, 1)
+}
+
+/// Charges for everything in a value, each part as often as it is reached: a small value may hold itself very often.
+pub(super) fn weigh<'a>(context: &mut Context<'_>, value: &Value<'a>) -> Result<(), FuncError> {
+    walk(context, value, None, 0)
+}
+
+fn walk<'a>(context: &mut Context<'_>, value: &Value<'a>, into: Option<&Map<'a>>, depth: usize) -> Result<(), FuncError> {
+    let elem = match value {
+        Value::Map(map) => map.elem(),
+        Value::List(list) => list.elem(),
+        _ => return Ok(()),
+    };
+    if depth >= MAX_DEPTH {
+        return Err("nested too deeply".into());
+    }
+    if let (Value::Map(map), Some(into)) = (value, into)
+        && map.same(into)
+    {
+        return Err("a dict cannot hold itself".into());
+    }
+    // Other elements hold nothing that functions made.
+    if !matches!(elem, Type::Any | Type::Slice(_) | Type::Map(_)) {
+        return Ok(());
+    }
+    match value {
+        Value::Map(map) => {
+            context.reserve(map.len())?;
+            map.entries().iter().try_for_each(|(_, item)| walk(context, item, into, depth + 1))
+        }
+        Value::List(list) => {
+            context.reserve(list.len())?;
+            list.iter().try_for_each(|item| walk(context, &item, into, depth + 1))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Comparisons, which may be far more than there are values, and so are limited.
+#[derive(Default)]
+pub(super) struct Work(usize);
 
 impl Work {
-    /// A limit that no sensible template comes near.
-    pub(super) fn new() -> Self {
-        Self(5_000_000)
+    /// How many comparisons one call may make.
+    const MOST: usize = 5_000_000;
+
+    /// Counts a comparison.
+    pub(super) fn step(&mut self) -> Result<(), FuncError> {
+        self.0 += 1;
+        if self.0 > Self::MOST { Err("too much work".into()) } else { Ok(()) }
     }
 
-    /// Counts one step.
-    pub(super) fn step(&mut self) -> Result<(), FuncError> {
-        self.0 = self.0.checked_sub(1).ok_or("too much work")?;
-        Ok(())
+    /// Charges for what has been counted.
+    pub(super) fn charge(self, context: &mut Context<'_>) -> Result<(), FuncError> {
+        context.reserve(self.0 / 16)
     }
 }

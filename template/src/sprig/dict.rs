@@ -1,6 +1,6 @@
 //! Maps with strings for keys. Go's maps come in no order; these come sorted.
 
-use super::args::{Done, Work, any, charge_elements, dict, list, text};
+use super::args::{Done, admit, any, charge_elements, dict, list, text};
 use super::cast::to_text;
 use crate::func::{Context, FuncError, Function};
 use crate::types::Type;
@@ -64,52 +64,11 @@ pub(super) const FUNCTIONS: &[Function] = &[
     }),
 ];
 
-/// Sets an entry. A map cannot be put into itself, at any depth: Go would loop when it prints it, and here it would never be freed.
+/// Sets an entry.
 pub(super) fn insert<'a>(context: &mut Context<'_>, map: &Map<'a>, key: Str<'a>, value: Value<'a>) -> Result<(), FuncError> {
     charge_elements(context, 1)?;
-    if holds(&value, map, 0, &mut Work::new())? {
-        return Err("a dict cannot hold itself".into());
-    }
+    admit(context, &value, Some(map))?;
     if map.insert(key, value) { Ok(()) } else { Err("the map cannot be changed".into()) }
-}
-
-/// How deep values may nest.
-const MAX_DEPTH: usize = 100;
-
-fn holds<'a>(value: &Value<'a>, map: &Map<'a>, depth: usize, work: &mut Work) -> Result<bool, FuncError> {
-    if depth > MAX_DEPTH {
-        return Err("nested too deeply".into());
-    }
-    match value {
-        Value::Map(inner) => {
-            if inner.same(map) {
-                return Ok(true);
-            }
-            if can_hold(inner.elem()) {
-                for (_, item) in inner.entries() {
-                    work.step()?;
-                    if holds(&item, map, depth + 1, work)? {
-                        return Ok(true);
-                    }
-                }
-            }
-        }
-        Value::List(items) if can_hold(items.elem()) => {
-            for item in items.iter() {
-                work.step()?;
-                if holds(&item, map, depth + 1, work)? {
-                    return Ok(true);
-                }
-            }
-        }
-        _ => {}
-    }
-    Ok(false)
-}
-
-/// Tells whether elements of a type can be maps or lists that functions made.
-fn can_hold(elem: &Type) -> bool {
-    matches!(elem, Type::Any | Type::Slice(_) | Type::Map(_))
 }
 
 fn make<'a>(context: &mut Context<'_>, args: &mut [Value<'a>]) -> Done<'a> {
@@ -119,6 +78,7 @@ fn make<'a>(context: &mut Context<'_>, args: &mut [Value<'a>]) -> Done<'a> {
         let key = to_text(context, &any(args, at))?;
         // A key without a value has an empty string.
         let value = if at + 1 < args.len() { any(args, at + 1) } else { "".into() };
+        admit(context, &value, None)?;
         entries.push((key, value));
     }
     Ok(Value::dict(entries))

@@ -2,7 +2,7 @@
 
 mod decode;
 
-use super::args::{Done, any, string, text};
+use super::args::{Done, any, string, text, weigh};
 use crate::func::{Context, FuncError, Function};
 use crate::types::Type;
 use crate::value::Value;
@@ -25,12 +25,14 @@ pub(super) const FUNCTIONS: &[Function] = &[
 ];
 
 fn encode<'a>(context: &mut Context<'_>, value: &Value<'_>, escape_html: bool, pretty: bool) -> Done<'a> {
+    weigh(context, value)?;
     let json = crate::json::encode(value, escape_html)?;
     string(context, if pretty { crate::json::indent(&json, "", "  ") } else { json })
 }
 
 /// What cannot be written is an empty string.
 fn lenient<'a>(context: &mut Context<'_>, value: &Value<'_>, pretty: bool) -> Done<'a> {
+    weigh(context, value)?;
     match crate::json::encode(value, true) {
         Ok(json) => string(context, if pretty { crate::json::indent(&json, "", "  ") } else { json }),
         Err(_) => Ok("".into()),

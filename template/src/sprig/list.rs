@@ -1,6 +1,6 @@
 //! Lists: parts of them, changes to copies of them. A list is never changed in place.
 
-use super::args::{Done, NIL, Work, any, charge_elements, elements, elements_or, int, list};
+use super::args::{Done, NIL, Work, admit, any, charge_elements, elements, elements_or, int, list};
 use super::cast::to_int64;
 use super::equal::deep_equal;
 use super::math::whole;
@@ -50,18 +50,23 @@ fn nothing<'a>() -> Value<'a> {
 }
 
 fn make<'a>(context: &mut Context<'_>, args: &mut [Value<'a>]) -> Done<'a> {
+    args.iter().try_for_each(|value| admit(context, value, None))?;
     list(context, args.iter_mut().map(std::mem::take).collect())
 }
 
 fn push<'a>(context: &mut Context<'_>, args: &mut [Value<'a>]) -> Done<'a> {
     let mut items = elements_or(context, &any(args, 0), "Cannot push on type {}")?;
-    items.push(any(args, 1));
+    let value = any(args, 1);
+    admit(context, &value, None)?;
+    items.push(value);
     Ok(Value::list(items))
 }
 
 fn prepend<'a>(context: &mut Context<'_>, args: &mut [Value<'a>]) -> Done<'a> {
     let mut items = elements_or(context, &any(args, 0), "Cannot prepend on type {}")?;
-    items.insert(0, any(args, 1));
+    let value = any(args, 1);
+    admit(context, &value, None)?;
+    items.insert(0, value);
     Ok(Value::list(items))
 }
 
@@ -126,23 +131,25 @@ fn contains<'a>(items: &[Value<'a>], wanted: &Value<'a>, work: &mut Work) -> Res
 }
 
 fn uniq<'a>(context: &mut Context<'_>, args: &mut [Value<'a>]) -> Done<'a> {
-    let (mut kept, mut work) = (Vec::new(), Work::new());
+    let (mut kept, mut work) = (Vec::new(), Work::default());
     for item in elements_or(context, &any(args, 0), "Cannot find uniq on type {}")? {
         if !contains(&kept, &item, &mut work)? {
             kept.push(item);
         }
     }
+    work.charge(context)?;
     Ok(Value::list(kept))
 }
 
 fn without<'a>(context: &mut Context<'_>, args: &mut [Value<'a>]) -> Done<'a> {
-    let (mut kept, mut work) = (Vec::new(), Work::new());
+    let (mut kept, mut work) = (Vec::new(), Work::default());
     let items = elements_or(context, &any(args, 0), "Cannot find without on type {}")?;
     for item in items {
         if !contains(args.get(1..).unwrap_or_default(), &item, &mut work)? {
             kept.push(item);
         }
     }
+    work.charge(context)?;
     Ok(Value::list(kept))
 }
 
@@ -152,7 +159,10 @@ fn has<'a>(context: &mut Context<'_>, args: &mut [Value<'a>]) -> Done<'a> {
         return Ok(false.into());
     }
     let items = elements_or(context, &value, "Cannot find has on type {}")?;
-    contains(&items, &wanted, &mut Work::new()).map(Value::from)
+    let mut work = Work::default();
+    let found = contains(&items, &wanted, &mut work)?;
+    work.charge(context)?;
+    Ok(found.into())
 }
 
 /// A part of a slice, of the same type; nil of an empty one.
@@ -199,7 +209,9 @@ fn concat<'a>(context: &mut Context<'_>, args: &mut [Value<'a>]) -> Done<'a> {
 #[expect(clippy::cast_precision_loss, reason = "Sprig computes in doubles")]
 fn chunk<'a>(context: &mut Context<'_>, args: &mut [Value<'a>]) -> Done<'a> {
     let size = int(args, 0);
-    let items = elements_or(context, &any(args, 1), "Cannot chunk type {}")?;
+    let value = any(args, 1);
+    admit(context, &value, None)?;
+    let items = elements_or(context, &value, "Cannot chunk type {}")?;
     let length = items.len() as f64;
     let out_of_range = || FuncError::new("runtime error: makeslice: len out of range");
     let count = usize::try_from(whole(((length - 1.0) / size as f64).floor()).wrapping_add(1)).map_err(|_| out_of_range())?;

@@ -1,6 +1,6 @@
 //! Merging maps as `mergo` 0.3 does: the first map is changed, and nested maps merge, too.
 
-use super::args::{Done, any, dict};
+use super::args::{Done, MAX_DEPTH, any, charge_elements, dict};
 use super::default::is_empty;
 use super::dict::insert;
 use crate::func::{Context, FuncError, Function};
@@ -16,9 +16,6 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function::variadic("mustMerge", &[DICT, DICT], ANY, |context, args| merge(context, args, false)),
     Function::variadic("mustMergeOverwrite", &[DICT, DICT], ANY, |context, args| merge(context, args, true)),
 ];
-
-/// How deep maps may nest.
-const MAX_DEPTH: usize = 100;
 
 fn merge<'a>(context: &mut Context<'_>, args: &mut [Value<'a>], overwrite: bool) -> Done<'a> {
     let mut target = dict(args, 0);
@@ -41,6 +38,7 @@ fn merge_into<'a>(context: &mut Context<'_>, target: &Map<'a>, source: &Map<'a>,
     if target.same(source) {
         return Ok(());
     }
+    charge_elements(context, source.len())?;
     for (key, value) in source.entries() {
         let old = target.get(&key);
         let vacant = old.as_ref().is_none_or(is_empty);

@@ -12,9 +12,11 @@ const STRING: Type = Type::STRING;
 
 pub(super) const FUNCTIONS: &[Function] = &[
     Function::new("deepCopy", &[ANY], ANY, deep_copy),
-    Function::new("deepEqual", &[ANY, ANY], BOOL, |_, args| {
-        let (a, b) = (any(args, 0), any(args, 1));
-        deep_equal(&a, &b, &mut Work::new()).map(Value::from)
+    Function::new("deepEqual", &[ANY, ANY], BOOL, |context, args| {
+        let (a, b, mut work) = (any(args, 0), any(args, 1), Work::default());
+        let equal = deep_equal(&a, &b, &mut work)?;
+        work.charge(context)?;
+        Ok(equal.into())
     }),
     Function::new("kindIs", &[STRING, ANY], BOOL, |_, args| {
         let kind = text(args, 0);
@@ -35,32 +37,26 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function::new("typeOf", &[ANY], STRING, |_, args| Ok(any(args, 0).type_name().into())),
 ];
 
-/// How deep values may nest.
-const MAX_DEPTH: usize = 100;
-
 fn deep_copy<'a>(context: &mut Context<'_>, args: &mut [Value<'a>]) -> Done<'a> {
     match any(args, 0) {
         Value::Nil => Err("reflect: call of reflect.Value.Type on zero Value".into()),
-        value => copy(context, value, 0),
+        value => copy(context, value),
     }
 }
 
 /// Copies maps and lists; everything else never changes.
-fn copy<'a>(context: &mut Context<'_>, value: Value<'a>, depth: usize) -> Result<Value<'a>, FuncError> {
-    if depth > MAX_DEPTH {
-        return Err("nested too deeply".into());
-    }
+fn copy<'a>(context: &mut Context<'_>, value: Value<'a>) -> Result<Value<'a>, FuncError> {
     Ok(match value {
         Value::List(list) if !list.is_nil() => {
             super::args::charge_elements(context, list.len())?;
-            let items: Result<Vec<_>, _> = list.iter().map(|item| copy(context, item, depth + 1)).collect();
+            let items: Result<Vec<_>, _> = list.iter().map(|item| copy(context, item)).collect();
             Value::List(List::new(list.elem(), items?))
         }
         Value::Map(map) if !map.is_nil() => {
             super::args::charge_elements(context, map.len())?;
             let mut entries = Vec::with_capacity(map.len());
             for (key, value) in map.entries() {
-                entries.push((key, copy(context, value, depth + 1)?));
+                entries.push((key, copy(context, value)?));
             }
             Value::Map(Map::new(map.elem(), entries))
         }

@@ -16,19 +16,21 @@ const STRING: Type = Type::STRING;
 const STRINGS: Type = Type::STRINGS;
 
 pub(super) const FUNCTIONS: &[Function] = &[
-    Function::new("mustRegexFind", &[STRING, STRING], STRING, |_, args| find(args, compile)),
+    Function::new("mustRegexFind", &[STRING, STRING], STRING, |context, args| find(context, args, compile)),
     Function::new("mustRegexFindAll", &[STRING, STRING, INT], STRINGS, |context, args| find_all(context, args, compile)),
-    Function::new("mustRegexMatch", &[STRING, STRING], BOOL, |_, args| {
+    Function::new("mustRegexMatch", &[STRING, STRING], BOOL, |context, args| {
         let (pattern, text) = (text(args, 0), text(args, 1));
+        charge_search(context, &text)?;
         Ok(compile(&pattern)?.is_match(&text).into())
     }),
     Function::new("mustRegexReplaceAll", &[STRING, STRING, STRING], STRING, |context, args| replace(context, args, compile, false)),
     Function::new("mustRegexReplaceAllLiteral", &[STRING, STRING, STRING], STRING, |context, args| replace(context, args, compile, true)),
     Function::new("mustRegexSplit", &[STRING, STRING, INT], STRINGS, |context, args| split(context, args, compile)),
-    Function::new("regexFind", &[STRING, STRING], STRING, |_, args| find(args, must_compile)),
+    Function::new("regexFind", &[STRING, STRING], STRING, |context, args| find(context, args, must_compile)),
     Function::new("regexFindAll", &[STRING, STRING, INT], STRINGS, |context, args| find_all(context, args, must_compile)),
-    Function::new("regexMatch", &[STRING, STRING], BOOL, |_, args| {
+    Function::new("regexMatch", &[STRING, STRING], BOOL, |context, args| {
         let (pattern, text) = (text(args, 0), text(args, 1));
+        charge_search(context, &text)?;
         Ok(compile(&pattern).is_ok_and(|regexp| regexp.is_match(&text)).into())
     }),
     Function::new("regexQuoteMeta", &[STRING], STRING, |context, args| string(context, regexp::quote_meta(&text(args, 0)))),
@@ -36,6 +38,11 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function::new("regexReplaceAllLiteral", &[STRING, STRING, STRING], STRING, |context, args| replace(context, args, must_compile, true)),
     Function::new("regexSplit", &[STRING, STRING, INT], STRINGS, |context, args| split(context, args, must_compile)),
 ];
+
+/// Charges for a search: a pattern costs, and so does going through a text.
+fn charge_search(context: &mut Context<'_>, text: &[u8]) -> Result<(), FuncError> {
+    context.reserve(256 + text.len() / 64)
+}
 
 type Compile = fn(&[u8]) -> Result<Rc<Regexp>, FuncError>;
 
@@ -55,8 +62,9 @@ fn must_compile(pattern: &[u8]) -> Result<Rc<Regexp>, FuncError> {
     })
 }
 
-fn find<'a>(args: &mut [Value<'a>], compile: Compile) -> Done<'a> {
+fn find<'a>(context: &mut Context<'_>, args: &mut [Value<'a>], compile: Compile) -> Done<'a> {
     let (pattern, text) = (text(args, 0), text(args, 1));
+    charge_search(context, &text)?;
     let found = compile(&pattern)?.find(&text).unwrap_or(0..0);
     Ok(text.slice(found.start, found.end).into())
 }
@@ -64,7 +72,7 @@ fn find<'a>(args: &mut [Value<'a>], compile: Compile) -> Done<'a> {
 /// A list of texts, nil when there is none.
 fn find_all<'a>(context: &mut Context<'_>, args: &mut [Value<'a>], compile: Compile) -> Done<'a> {
     let (pattern, text, limit) = (text(args, 0), text(args, 1), int(args, 2));
-    charge_elements(context, text.len() / 8)?;
+    charge_search(context, &text)?;
     let found = compile(&pattern)?.find_all(&text, limit);
     if found.is_empty() {
         return Ok(Value::List(List::nil(&Type::STRING)));
@@ -76,6 +84,7 @@ fn find_all<'a>(context: &mut Context<'_>, args: &mut [Value<'a>], compile: Comp
 
 fn replace<'a>(context: &mut Context<'_>, args: &mut [Value<'a>], compile: Compile, literal: bool) -> Done<'a> {
     let (pattern, text, replacement) = (text(args, 0), text(args, 1), text(args, 2));
+    charge_search(context, &text)?;
     let (regexp, limit) = (compile(&pattern)?, context.bytes_left());
     let replaced =
         if literal { regexp.replace_all_literal(&text, &replacement, limit) } else { regexp.replace_all(&text, &replacement, limit) };
@@ -85,7 +94,7 @@ fn replace<'a>(context: &mut Context<'_>, args: &mut [Value<'a>], compile: Compi
 fn split<'a>(context: &mut Context<'_>, args: &mut [Value<'a>], compile: Compile) -> Done<'a> {
     let (pattern, text, limit) = (text(args, 0), text(args, 1), int(args, 2));
     let regexp = compile(&pattern)?;
-    charge_elements(context, text.len() / 8)?;
+    charge_search(context, &text)?;
     let parts = regexp.split(&text, limit, pattern.is_empty());
     if limit == 0 {
         return Ok(Value::List(List::nil(&Type::STRING)));

@@ -9,7 +9,7 @@ use crate::value::Value;
 
 const STRING: Type = Type::STRING;
 
-/// Functions that make keys and certificates.
+/// Functions that make keys and certificates, which are not there.
 pub(super) const LEFT_OUT: &[&str] = &[
     "buildCustomCert",
     "genCA",
@@ -29,16 +29,8 @@ const OFFLINE: &str = "templates may not look up hosts here";
 
 /// Functions that are known but fail.
 pub(super) const REFUSED: &[Function] = &[
-    Function::variadic("buildCustomCert", &[Type::Any], Type::Any, left_out),
     Function::new("env", &[STRING], STRING, |_, _| Err(HIDDEN.into())),
     Function::new("expandenv", &[STRING], STRING, |_, _| Err(HIDDEN.into())),
-    Function::variadic("genCA", &[Type::Any], Type::Any, left_out),
-    Function::variadic("genCAWithKey", &[Type::Any], Type::Any, left_out),
-    Function::variadic("genPrivateKey", &[Type::Any], Type::Any, left_out),
-    Function::variadic("genSelfSignedCert", &[Type::Any], Type::Any, left_out),
-    Function::variadic("genSelfSignedCertWithKey", &[Type::Any], Type::Any, left_out),
-    Function::variadic("genSignedCert", &[Type::Any], Type::Any, left_out),
-    Function::variadic("genSignedCertWithKey", &[Type::Any], Type::Any, left_out),
     Function::new("getHostByName", &[STRING], STRING, |_, _| Err(OFFLINE.into())),
 ];
 
@@ -58,10 +50,6 @@ pub(super) const NETWORK: &[Function] = &[Function::new("getHostByName", &[STRIN
     let address = found.next().ok_or("no such host")?;
     Ok(Value::string(address.ip().to_string()))
 })];
-
-fn left_out<'a>(_: &mut Context<'_>, _: &mut [Value<'a>]) -> Done<'a> {
-    Err(LEFT_OUT_REASON.into())
-}
 
 /// A variable's value, empty when it is not set.
 fn variable(context: &Context<'_>, name: &[u8]) -> String {

@@ -4,11 +4,8 @@
 
 use crate::func::{Context, FuncError};
 use crate::go::strconv::quote;
-use crate::sprig::args::charge_elements;
+use crate::sprig::args::{MAX_DEPTH, charge_elements};
 use crate::value::{Str, Value};
-
-/// How deep values may nest.
-const MAX_DEPTH: usize = 500;
 
 /// Why reading stops.
 enum Stop {
