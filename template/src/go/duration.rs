@@ -193,7 +193,10 @@ fn unit(name: &[u8]) -> Option<u64> {
 fn part(digits: &[u8], unit: u64) -> u64 {
     let (mut value, mut scale) = (0_u64, 1.0_f64);
     for c in digits {
-        let Some(next) = value.checked_mul(10).and_then(|v| v.checked_add(u64::from(c - b'0'))).filter(|v| i64::try_from(*v).is_ok()) else { break };
+        let Some(next) = value.checked_mul(10).and_then(|v| v.checked_add(u64::from(c - b'0'))).filter(|v| i64::try_from(*v).is_ok())
+        else {
+            break;
+        };
         value = next;
         scale *= 10.0;
     }

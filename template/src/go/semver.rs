@@ -195,7 +195,13 @@ fn compare_parts(mine: &str, theirs: &str) -> Ordering {
         (Some(_), None) => Ordering::Less,
         (None, Some(_)) => Ordering::Greater,
         // Different texts of one number are not equal to the library.
-        (Some(mine), Some(theirs)) => if mine > theirs { Ordering::Greater } else { Ordering::Less },
+        (Some(mine), Some(theirs)) => {
+            if mine > theirs {
+                Ordering::Greater
+            } else {
+                Ordering::Less
+            }
+        }
     }
 }
 
@@ -209,7 +215,9 @@ mod tests {
 
     #[test]
     fn versions_may_be_short() {
-        for (text, want) in [("v1", "1.0.0"), ("1.2", "1.2.0"), ("1.2.3-beta.1+b5", "1.2.3-beta.1+b5"), ("01.2.3", "1.2.3"), ("1-a", "1.0.0-a")] {
+        for (text, want) in
+            [("v1", "1.0.0"), ("1.2", "1.2.0"), ("1.2.3-beta.1+b5", "1.2.3-beta.1+b5"), ("01.2.3", "1.2.3"), ("1-a", "1.0.0-a")]
+        {
             assert_eq!(version(text).to_string(), want);
         }
         for (text, want) in [

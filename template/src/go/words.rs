@@ -169,7 +169,8 @@ mod tests {
 
     #[test]
     fn lines_break_at_spaces() {
-        let wrapped = |line: &str, width, separator: &str, hard| text(wrap(line.as_bytes(), width, separator.as_bytes(), hard, 1000).unwrap());
+        let wrapped =
+            |line: &str, width, separator: &str, hard| text(wrap(line.as_bytes(), width, separator.as_bytes(), hard, 1000).unwrap());
         assert_eq!(wrapped("the quick brown fox jumps", 10, "", false), "the quick\nbrown fox\njumps");
         assert_eq!(wrapped("abcdefghijkl", 5, "", false), "abcdefghijkl");
         assert_eq!(wrapped("ab cd", 0, "", false), "ab\ncd");

@@ -46,7 +46,7 @@ fn run(template: &str, event: &EnhancedEvent) -> Outcome {
 }
 
 fn functions() -> Functions {
-    Functions::new()
+    Functions::new().with(herald_template::sprig::functions())
 }
 
 /// Compares one case; tells what differs.

@@ -24,7 +24,12 @@ fn classes_are_ascii_unless_named_otherwise() {
 fn operators_mean_what_they_mean_in_go() {
     assert!(matches("spec.containers{web}", "spec.containers{web}") && matches("^a{,2}$", "a{,2}") && matches("^a{2,}?$", "aaa"));
     assert!(matches("^x{01}$", "x{01}") && matches("^a(?i)*$", "aaa") && matches("^(?)a(?:)$", "a") && matches("^^*$", ""));
-    assert!(matches(r"^\Qa.b*\E$", "a.b*") && matches(r"^\Qab\E*$", "abb") && matches(r"^\Qa\", "a\\") && matches(r"^\101\x41\x{41}\07$", "AAA\x07"));
+    assert!(
+        matches(r"^\Qa.b*\E$", "a.b*")
+            && matches(r"^\Qab\E*$", "abb")
+            && matches(r"^\Qa\", "a\\")
+            && matches(r"^\101\x41\x{41}\07$", "AAA\x07")
+    );
     assert_eq!(found("(?U)a+", "aaa"), ["a", "a", "a"]);
     assert_eq!(found("a|ab", "abab"), ["a", "a"]);
     assert_eq!(found("", "ab"), ["", "", ""]);
@@ -76,7 +81,7 @@ fn what_go_refuses_is_refused_in_its_words() {
     let deep = "(".repeat(100_000);
     assert!(compile(deep.as_bytes()).unwrap_err().contains("nests too deeply"));
     assert!(compile(r"(\pL{1000}|\PL{1000}){1}(\pL{1000}|\PL{1000})(\pL{1000}|\PL{1000})".as_bytes()).is_err());
-    let nested = format!("{}a{}", "(?:(".repeat(50), ")*|b)?".repeat(50));
+    let nested = format!("{}a{}", "(?:(".repeat(25), ")*|b)?".repeat(25));
     assert!(matches(&nested, "aaaa"));
 }
 

@@ -7,7 +7,8 @@ use regex::{Captures, Regex};
 use super::Version;
 
 /// A version in a constraint, with `x` or `*` for any number. Groups: major, minor, patch, prerelease with its hyphen, metadata.
-const VERSION: &str = r"v?([0-9|xX*]+)(\.[0-9|xX*]+)?(\.[0-9|xX*]+)?(-[0-9A-Za-z\-]+(?:\.[0-9A-Za-z\-]+)*)?(\+[0-9A-Za-z\-]+(?:\.[0-9A-Za-z\-]+)*)?";
+const VERSION: &str =
+    r"v?([0-9|xX*]+)(\.[0-9|xX*]+)?(\.[0-9|xX*]+)?(-[0-9A-Za-z\-]+(?:\.[0-9A-Za-z\-]+)*)?(\+[0-9A-Za-z\-]+(?:\.[0-9A-Za-z\-]+)*)?";
 /// The operators, in the order in which they are tried: no operator at all comes second.
 const OPERATORS: &str = r"=||!=|>|<|>=|=>|<=|=<|~|~>|\^";
 /// White space, which is ASCII in Go.

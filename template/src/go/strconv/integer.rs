@@ -114,7 +114,9 @@ mod tests {
 
     #[test]
     fn prefixes_and_underscores_count_in_base_0_only() {
-        for (text, want) in [("1_000", "1000"), ("0x_f", "15"), ("0b101", "5"), ("0o17", "15"), ("017", "15"), ("-0x80", "-128"), ("+5", "5"), ("0_1", "1")] {
+        for (text, want) in
+            [("1_000", "1000"), ("0x_f", "15"), ("0b101", "5"), ("0o17", "15"), ("017", "15"), ("-0x80", "-128"), ("+5", "5"), ("0_1", "1")]
+        {
             assert_eq!(int(text, 0, 64), want);
         }
         assert_eq!(int("08", 0, 64), r#"strconv.ParseInt: parsing "08": invalid syntax"#);

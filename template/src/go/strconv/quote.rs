@@ -152,7 +152,10 @@ mod tests {
         assert_eq!(quote(text.as_bytes(), b'"', false), r#""a\"'\\\n\x01\x7f\u00a0é\u2028🚀\ue000\U0010ffff""#);
         assert_eq!(quote(text.as_bytes(), b'"', true), r#""a\"'\\\n\x01\x7f\u00a0\u00e9\u2028\U0001f680\ue000\U0010ffff""#);
         assert_eq!(quote(b"\xff\xc3", b'"', false), r#""\xff\xc3""#);
-        assert_eq!((quote_rune(39, false), quote_rune(0xe9, true), quote_rune(-1, false)), (r"'\''".into(), r"'\u00e9'".into(), "'\u{fffd}'".into()));
+        assert_eq!(
+            (quote_rune(39, false), quote_rune(0xe9, true), quote_rune(-1, false)),
+            (r"'\''".into(), r"'\u00e9'".into(), "'\u{fffd}'".into())
+        );
     }
 
     #[test]

@@ -80,7 +80,12 @@ pub(super) fn next_chunk(layout: &[u8]) -> Chunk<'_> {
         let found = if skip == 1 { Some((Element::LongYear, 4)) } else { element(here) };
         if let Some((element, width)) = found {
             let start = at + skip;
-            return Chunk { prefix: &layout[..start], element: Some(element), text: &layout[start..start + width], rest: &layout[start + width..] };
+            return Chunk {
+                prefix: &layout[..start],
+                element: Some(element),
+                text: &layout[start..start + width],
+                rest: &layout[start + width..],
+            };
         }
     }
     Chunk { prefix: layout, element: None, text: &[], rest: &[] }

@@ -49,7 +49,8 @@ impl Location {
             b"Local" => return Ok(Self::Local),
             _ => {}
         }
-        let path_like = name.first().is_some_and(|c| matches!(c, b'/' | b'\\')) || name.contains(&b'\\') || name.windows(2).any(|two| two == b"..");
+        let path_like =
+            name.first().is_some_and(|c| matches!(c, b'/' | b'\\')) || name.contains(&b'\\') || name.windows(2).any(|two| two == b"..");
         if path_like {
             return Err("time: invalid location name".to_owned());
         }

@@ -272,7 +272,8 @@ impl Reading {
             }
         }
         let [hours, minutes, seconds] = numbers;
-        let limits = [(seconds, 60, "time zone offset second"), (minutes, 60, "time zone offset minute"), (hours, 24, "time zone offset hour")];
+        let limits =
+            [(seconds, 60, "time zone offset second"), (minutes, 60, "time zone offset minute"), (hours, 24, "time zone offset hour")];
         if let Some((_, _, field)) = limits.iter().find(|(value, limit, _)| value > limit) {
             return Err(Failure::Range(field));
         }

@@ -32,7 +32,13 @@ fn the_zero_time_and_extremes_print() {
     for seconds in [i64::MIN, i64::MAX] {
         for zone in ["UTC", "Europe/Berlin"] {
             let time = at(seconds, 0, zone);
-            let _ = (time.to_string(), time.iso_week(), time.zone_bounds(), time.add_date(i64::MAX, i64::MIN, i64::MAX), time.round(Duration(i64::MAX)));
+            let _ = (
+                time.to_string(),
+                time.iso_week(),
+                time.zone_bounds(),
+                time.add_date(i64::MAX, i64::MIN, i64::MAX),
+                time.round(Duration(i64::MAX)),
+            );
             let _ = (time.add(Duration(i64::MAX)), time.sub(&Time::default()), time.unix_nano(), time.marshal_json());
         }
     }

@@ -67,7 +67,8 @@ pub(super) fn unescape(text: &[u8], part: Part) -> Result<Vec<u8>, String> {
         match first {
             b'%' => {
                 let bad = || format!("invalid URL escape {}", quote(&rest[..rest.len().min(3)], b'"', false));
-                let digits = after.get(..2).and_then(|digits| std::str::from_utf8(digits).ok()).filter(|d| d.bytes().all(|c| c.is_ascii_hexdigit()));
+                let digits =
+                    after.get(..2).and_then(|digits| std::str::from_utf8(digits).ok()).filter(|d| d.bytes().all(|c| c.is_ascii_hexdigit()));
                 let value = digits.and_then(|digits| u8::from_str_radix(digits, 16).ok()).ok_or_else(bad)?;
                 let refused = match part {
                     // Only bytes beyond ASCII may be encoded in a host, and the percent sign itself.
