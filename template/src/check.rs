@@ -249,7 +249,7 @@ impl<'t> Check<'t> {
 
 /// A type that says something.
 fn known(ty: Type) -> Known {
-    (!matches!(ty, Type::Any | Type::Error | Type::Reflect)).then_some(ty)
+    (!matches!(ty, Type::Any | Type::Error | Type::Interface(_) | Type::Reflect)).then_some(ty)
 }
 
 /// The type of what a range goes over.
@@ -283,6 +283,6 @@ fn field(ty: Type, name: &str) -> Result<Known, String> {
         Type::Slice(_) => Err(missing()),
         // A key may be missing, and then so may be everything behind it.
         Type::Map(_) => Ok(None),
-        Type::Pointer(Pointee::Scalar(_)) | Type::Any | Type::Error | Type::Reflect | Type::Func(_) => Ok(None),
+        Type::Pointer(Pointee::Scalar(_)) | Type::Any | Type::Error | Type::Interface(_) | Type::Reflect | Type::Func(_) => Ok(None),
     }
 }

@@ -25,6 +25,7 @@ mod object;
 mod parse;
 mod print;
 mod slot;
+pub mod sprig;
 mod template;
 pub mod types;
 mod value;

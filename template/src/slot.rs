@@ -5,22 +5,39 @@
 use crate::types::Type;
 use crate::value::{List, Map, Value};
 
-/// A value, and whether it sits in an `interface {}`. Nil outside of one is no value at all.
+/// What holds a value.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Held {
+    /// Nothing: the value is of its own type.
+    #[default]
+    Bare,
+    /// An `interface {}`, which pipelines look through.
+    Any,
+    /// An interface with methods, known by its name.
+    Interface(&'static str),
+}
+
+/// A value, and what holds it. Nil outside of an interface is no value at all.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Slot<'a> {
     pub(crate) value: Value<'a>,
-    pub(crate) boxed: bool,
+    pub(crate) held: Held,
 }
 
 impl<'a> Slot<'a> {
     /// A value by itself.
     pub(crate) fn new(value: Value<'a>) -> Self {
-        Self { value, boxed: false }
+        Self { value, held: Held::Bare }
     }
 
     /// A value of a declared type: inside an interface if that is one.
     pub(crate) fn of_type(value: Value<'a>, ty: &Type) -> Self {
-        Self { value, boxed: matches!(ty, Type::Any) }
+        let held = match ty {
+            Type::Any => Held::Any,
+            Type::Interface(name) => Held::Interface(name),
+            _ => Held::Bare,
+        };
+        Self { value, held }
     }
 
     /// No value.
@@ -30,17 +47,26 @@ impl<'a> Slot<'a> {
 
     /// Tells whether there is no value, not even nil in an interface.
     pub(crate) fn is_missing(&self) -> bool {
-        !self.boxed && matches!(self.value, Value::Nil)
+        !self.is_boxed() && matches!(self.value, Value::Nil)
+    }
+
+    /// Tells whether an interface holds the value.
+    pub(crate) fn is_boxed(&self) -> bool {
+        self.held != Held::Bare
     }
 
     /// The value without the interface around it.
     pub(crate) fn unboxed(self) -> Self {
-        Self { value: if self.boxed { self.value.boxed() } else { self.value }, boxed: false }
+        Self { value: if self.is_boxed() { self.value.boxed() } else { self.value }, held: Held::Bare }
     }
 
     /// The name of the type.
     pub(crate) fn type_name(&self) -> String {
-        if self.boxed { Type::Any.to_string() } else { self.value.type_name() }
+        match self.held {
+            Held::Bare => self.value.type_name(),
+            Held::Any => Type::Any.to_string(),
+            Held::Interface(name) => name.to_owned(),
+        }
     }
 
     /// Gives an element of a slice.

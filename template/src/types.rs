@@ -183,6 +183,8 @@ pub enum Type {
     Reflect,
     /// `error`
     Error,
+    /// An interface with methods, known by its name; only results of methods are declared with one.
+    Interface(&'static str),
     /// A scalar.
     Scalar(&'static Scalar),
     /// A slice of the element type.
@@ -227,6 +229,7 @@ impl Type {
     pub fn same(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Any, Self::Any) | (Self::Error, Self::Error) | (Self::Reflect, Self::Reflect) => true,
+            (Self::Interface(a), Self::Interface(b)) => a == b,
             (Self::Scalar(a), Self::Scalar(b)) => a.same(b),
             (Self::Slice(a), Self::Slice(b)) | (Self::Map(a), Self::Map(b)) => a.same(b),
             (Self::Struct(a), Self::Struct(b)) => a.same(b),
@@ -263,7 +266,7 @@ impl Type {
     /// The kind as Go's reflect names it, which `kindOf` prints.
     pub fn kind_name(&self) -> &'static str {
         match self {
-            Self::Any | Self::Error => "interface",
+            Self::Any | Self::Error | Self::Interface(_) => "interface",
             Self::Reflect | Self::Struct(_) => "struct",
             Self::Scalar(scalar) => scalar.kind.name(),
             Self::Slice(_) => "slice",
@@ -288,6 +291,7 @@ impl fmt::Display for Type {
             Self::Any => f.write_str("interface {}"),
             Self::Reflect => f.write_str("reflect.Value"),
             Self::Error => f.write_str("error"),
+            Self::Interface(name) => f.write_str(name),
             Self::Scalar(scalar) => f.write_str(scalar.name),
             Self::Slice(elem) => write!(f, "[]{elem}"),
             Self::Map(elem) => write!(f, "map[string]{elem}"),
@@ -372,8 +376,8 @@ pub enum OnNil {
     Text(&'static str),
     /// It gives this truth.
     Bool(bool),
-    /// It gives nil.
-    Nil,
+    /// It gives the zero value of its result: nil, 0.
+    Zero,
 }
 
 /// A method of a struct or of a named scalar.

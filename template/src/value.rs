@@ -224,7 +224,7 @@ impl<'a> Value<'a> {
     /// The zero value of a type.
     pub fn zero(ty: &Type) -> Self {
         match ty {
-            Type::Any | Type::Error | Type::Reflect | Type::Func(_) => Self::Nil,
+            Type::Any | Type::Error | Type::Interface(_) | Type::Reflect | Type::Func(_) => Self::Nil,
             Type::Scalar(scalar) if scalar.kind == types::Kind::Bool => Self::Bool(false),
             Type::Scalar(scalar) if scalar.kind == types::Kind::String => Self::Str(Str::default(), scalar),
             Type::Scalar(scalar) if scalar.kind.is_int() => Self::Int(0, scalar),

@@ -125,10 +125,10 @@ go_struct! {
         plain ReportingInstance = reporting_instance, Name("reportingInstance");
     ]
     methods: &[
-        Method::on_pointer("DeepCopy", &[], pointer(&EVENT)).on_nil(OnNil::Nil),
-        Method::on_pointer("DeepCopyObject", &[], pointer(&EVENT)).on_nil(OnNil::Nil),
+        Method::on_pointer("DeepCopy", &[], pointer(&EVENT)).on_nil(OnNil::Zero),
+        Method::on_pointer("DeepCopyObject", &[], Type::Interface("runtime.Object")).on_nil(OnNil::Zero),
         Method::on_pointer("Marshal", &[], Type::BYTES),
-        Method::on_pointer("Size", &[], Type::INT),
+        Method::on_pointer("Size", &[], Type::INT).on_nil(OnNil::Zero),
         Method::on_pointer("String", &[], Type::STRING).on_nil(OnNil::Text("nil")),
         Method::setter("DeepCopyInto", &[pointer(&EVENT)]),
         Method::setter("ProtoMessage", &[]),
@@ -184,9 +184,9 @@ go_struct! {
         plain Host = host, OmitEmpty("host");
     ]
     methods: &[
-        Method::on_pointer("DeepCopy", &[], pointer(&EVENT_SOURCE)).on_nil(OnNil::Nil),
+        Method::on_pointer("DeepCopy", &[], pointer(&EVENT_SOURCE)).on_nil(OnNil::Zero),
         Method::on_pointer("Marshal", &[], Type::BYTES),
-        Method::on_pointer("Size", &[], Type::INT),
+        Method::on_pointer("Size", &[], Type::INT).on_nil(OnNil::Zero),
         Method::on_pointer("String", &[], Type::STRING).on_nil(OnNil::Text("nil")),
         Method::setter("ProtoMessage", &[]),
         Method::setter("Reset", &[]),
@@ -221,9 +221,9 @@ go_struct! {
         plain LastObservedTime = last_observed_time, OmitEmpty("lastObservedTime");
     ]
     methods: &[
-        Method::on_pointer("DeepCopy", &[], pointer(&EVENT_SERIES)).on_nil(OnNil::Nil),
+        Method::on_pointer("DeepCopy", &[], pointer(&EVENT_SERIES)).on_nil(OnNil::Zero),
         Method::on_pointer("Marshal", &[], Type::BYTES),
-        Method::on_pointer("Size", &[], Type::INT),
+        Method::on_pointer("Size", &[], Type::INT).on_nil(OnNil::Zero),
         Method::on_pointer("String", &[], Type::STRING).on_nil(OnNil::Text("nil")),
         Method::setter("ProtoMessage", &[]),
         Method::setter("Reset", &[]),

@@ -40,10 +40,10 @@ go_struct! {
         plain APIVersion = api_version, OmitEmpty("apiVersion");
     ]
     methods: &[
-        Method::on_pointer("GetObjectKind", &[], pointer(&TYPE_META)),
+        Method::on_pointer("GetObjectKind", &[], Type::Interface("schema.ObjectKind")),
         Method::on_pointer("GroupVersionKind", &[], Type::Struct(&GROUP_VERSION_KIND)),
         Method::on_pointer("Marshal", &[], Type::BYTES),
-        Method::on_pointer("Size", &[], Type::INT),
+        Method::on_pointer("Size", &[], Type::INT).on_nil(OnNil::Zero),
         Method::on_pointer("String", &[], Type::STRING).on_nil(OnNil::Text("nil")),
         Method::setter("ProtoMessage", &[]),
         Method::setter("Reset", &[]),
@@ -82,9 +82,9 @@ go_struct! {
         plain BlockOwnerDeletion = block_owner_deletion, OmitEmpty("blockOwnerDeletion");
     ]
     methods: &[
-        Method::on_pointer("DeepCopy", &[], pointer(&OWNER_REFERENCE)).on_nil(OnNil::Nil),
+        Method::on_pointer("DeepCopy", &[], pointer(&OWNER_REFERENCE)).on_nil(OnNil::Zero),
         Method::on_pointer("Marshal", &[], Type::BYTES),
-        Method::on_pointer("Size", &[], Type::INT),
+        Method::on_pointer("Size", &[], Type::INT).on_nil(OnNil::Zero),
         Method::on_pointer("String", &[], Type::STRING).on_nil(OnNil::Text("nil")),
         Method::setter("DeepCopyInto", &[pointer(&OWNER_REFERENCE)]),
         Method::setter("ProtoMessage", &[]),
@@ -173,7 +173,7 @@ go_struct! {
         plain ManagedFields = managed_fields, OmitEmpty("managedFields");
     ]
     methods: &[
-        Method::on_pointer("DeepCopy", &[], pointer(&OBJECT_META)).on_nil(OnNil::Nil),
+        Method::on_pointer("DeepCopy", &[], pointer(&OBJECT_META)).on_nil(OnNil::Zero),
         Method::on_pointer("GetAnnotations", &[], Type::STRING_MAP),
         Method::on_pointer("GetCreationTimestamp", &[], Type::Struct(&META_TIME)),
         Method::on_pointer("GetDeletionGracePeriodSeconds", &[], Type::Pointer(Pointee::Scalar(&herald_template::types::INT64))),
@@ -185,13 +185,13 @@ go_struct! {
         Method::on_pointer("GetManagedFields", &[], ManagedFields::TYPE),
         Method::on_pointer("GetName", &[], Type::STRING),
         Method::on_pointer("GetNamespace", &[], Type::STRING),
-        Method::on_pointer("GetObjectMeta", &[], pointer(&OBJECT_META)),
+        Method::on_pointer("GetObjectMeta", &[], Type::Interface("v1.Object")),
         Method::on_pointer("GetOwnerReferences", &[], OWNERS),
         Method::on_pointer("GetResourceVersion", &[], Type::STRING),
         Method::on_pointer("GetSelfLink", &[], Type::STRING),
         Method::on_pointer("GetUID", &[], Uid::TYPE),
         Method::on_pointer("Marshal", &[], Type::BYTES),
-        Method::on_pointer("Size", &[], Type::INT),
+        Method::on_pointer("Size", &[], Type::INT).on_nil(OnNil::Zero),
         Method::on_pointer("String", &[], Type::STRING).on_nil(OnNil::Text("nil")),
         Method::setter("DeepCopyInto", &[pointer(&OBJECT_META)]),
         Method::setter("ProtoMessage", &[]),

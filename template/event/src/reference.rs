@@ -58,12 +58,12 @@ go_struct! {
         plain FieldPath = field_path, OmitEmpty("fieldPath");
     ]
     methods: &[
-        Method::on_pointer("DeepCopy", &[], pointer(&OBJECT_REFERENCE)).on_nil(OnNil::Nil),
-        Method::on_pointer("DeepCopyObject", &[], pointer(&OBJECT_REFERENCE)).on_nil(OnNil::Nil),
-        Method::on_pointer("GetObjectKind", &[], pointer(&OBJECT_REFERENCE)),
+        Method::on_pointer("DeepCopy", &[], pointer(&OBJECT_REFERENCE)).on_nil(OnNil::Zero),
+        Method::on_pointer("DeepCopyObject", &[], Type::Interface("runtime.Object")).on_nil(OnNil::Zero),
+        Method::on_pointer("GetObjectKind", &[], Type::Interface("schema.ObjectKind")),
         Method::on_pointer("GroupVersionKind", &[], Type::Struct(&GROUP_VERSION_KIND)),
         Method::on_pointer("Marshal", &[], Type::BYTES),
-        Method::on_pointer("Size", &[], Type::INT),
+        Method::on_pointer("Size", &[], Type::INT).on_nil(OnNil::Zero),
         Method::on_pointer("String", &[], Type::STRING).on_nil(OnNil::Text("nil")),
         Method::setter("DeepCopyInto", &[pointer(&OBJECT_REFERENCE)]),
         Method::setter("ProtoMessage", &[]),

@@ -23,11 +23,11 @@ go_struct! {
     fields: [embedded Time = 0, Skip;]
     methods: &[
         Method::on_pointer("Before", &[pointer(&META_TIME)], Type::BOOL).on_nil(OnNil::Bool(false)),
-        Method::on_pointer("DeepCopy", &[], pointer(&META_TIME)).on_nil(OnNil::Nil),
+        Method::on_pointer("DeepCopy", &[], pointer(&META_TIME)).on_nil(OnNil::Zero),
         Method::on_pointer("Equal", &[pointer(&META_TIME)], Type::BOOL).on_nil(OnNil::Bool(false)),
         Method::on_pointer("IsZero", &[], Type::BOOL).on_nil(OnNil::Bool(true)),
         Method::on_pointer("Marshal", &[], Type::BYTES),
-        Method::on_pointer("Size", &[], Type::INT).on_nil(OnNil::Nil),
+        Method::on_pointer("Size", &[], Type::INT).on_nil(OnNil::Zero),
         Method::new("MarshalJSON", &[], Type::BYTES),
         Method::new("MarshalQueryParameter", &[], Type::STRING),
         Method::new("OpenAPISchemaFormat", &[], Type::STRING),
@@ -66,12 +66,12 @@ go_struct! {
     methods: &[
         Method::on_pointer("Before", &[pointer(&MICRO_TIME)], Type::BOOL).on_nil(OnNil::Bool(false)),
         Method::on_pointer("BeforeTime", &[pointer(&META_TIME)], Type::BOOL).on_nil(OnNil::Bool(false)),
-        Method::on_pointer("DeepCopy", &[], pointer(&MICRO_TIME)).on_nil(OnNil::Nil),
+        Method::on_pointer("DeepCopy", &[], pointer(&MICRO_TIME)).on_nil(OnNil::Zero),
         Method::on_pointer("Equal", &[pointer(&MICRO_TIME)], Type::BOOL).on_nil(OnNil::Bool(false)),
         Method::on_pointer("EqualTime", &[pointer(&META_TIME)], Type::BOOL).on_nil(OnNil::Bool(false)),
         Method::on_pointer("IsZero", &[], Type::BOOL).on_nil(OnNil::Bool(true)),
         Method::on_pointer("Marshal", &[], Type::BYTES),
-        Method::on_pointer("Size", &[], Type::INT).on_nil(OnNil::Nil),
+        Method::on_pointer("Size", &[], Type::INT).on_nil(OnNil::Zero),
         Method::new("MarshalJSON", &[], Type::BYTES),
         Method::new("MarshalQueryParameter", &[], Type::STRING),
         Method::new("OpenAPISchemaFormat", &[], Type::STRING),

@@ -45,7 +45,7 @@ fn out_of_range(value: &Value<'_>, _at: usize) -> String {
 }
 
 fn is_nil_pointer(slot: &Slot<'_>) -> bool {
-    matches!(slot.value, Value::NilPointer(_)) || (slot.boxed && matches!(slot.value, Value::Nil))
+    matches!(slot.value, Value::NilPointer(_)) || (slot.is_boxed() && matches!(slot.value, Value::Nil))
 }
 
 fn position(index: &Slot<'_>, limit: usize) -> Result<usize> {
@@ -83,8 +83,8 @@ pub(super) fn slice<'a>(item: &Slot<'a>, indexes: &[Slot<'a>]) -> Result<Slot<'a
     let mut bounds = [0, length, length];
     for (bound, index) in bounds.iter_mut().zip(indexes) {
         // Unlike `index`, Go's `slice` does not look into an interface here.
-        if index.boxed {
-            return Err("cannot index slice/array with type interface {}".into());
+        if index.is_boxed() {
+            return Err(format!("cannot index slice/array with type {}", index.type_name()).into());
         }
         *bound = position(index, length)?;
     }

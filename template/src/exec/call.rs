@@ -132,7 +132,7 @@ impl<'a> Exec<'a, '_, '_> {
 /// What Go's `reflect.Value.String` says of a value.
 fn reflected(slot: &Slot<'_>) -> String {
     match slot.value.as_str() {
-        Some(text) if !slot.boxed => String::from_utf8_lossy(text).into_owned(),
+        Some(text) if !slot.is_boxed() => String::from_utf8_lossy(text).into_owned(),
         _ if slot.is_missing() => "<invalid Value>".to_owned(),
         _ => format!("<{} Value>", slot.type_name()),
     }

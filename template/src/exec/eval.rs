@@ -2,7 +2,7 @@
 
 use super::{At, Exec, Result};
 use crate::node::{Arg, ArgKind, Command, Number, Pipe};
-use crate::slot::Slot;
+use crate::slot::{Held, Slot};
 use crate::types::{self, Kind, Type};
 use crate::value::{Str, Value};
 
@@ -12,7 +12,8 @@ impl<'a> Exec<'a, '_, '_> {
         self.at = At::Pipe(pipe);
         let mut last: Option<Slot<'a>> = None;
         for command in &pipe.commands {
-            last = Some(self.command(dot, command, last)?.unboxed());
+            let slot = self.command(dot, command, last)?;
+            last = Some(if slot.held == Held::Any { slot.unboxed() } else { slot });
         }
         let slot = last.unwrap_or_default();
         for (id, name) in &pipe.variables {

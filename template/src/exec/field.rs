@@ -5,7 +5,7 @@ use super::{At, Exec, Result};
 use crate::func::FuncError;
 use crate::node::{Arg, Name};
 use crate::object::{Form, ObjectRef};
-use crate::slot::Slot;
+use crate::slot::{Held, Slot};
 use crate::types::{Method, OnNil, Pointee, Selector, StructType, Target};
 use crate::value::Value;
 
@@ -37,12 +37,12 @@ impl<'a> Exec<'a, '_, '_> {
         last: Option<Slot<'a>>,
     ) -> Result<Slot<'a>> {
         let has_args = !args.is_empty() || last.is_some();
-        let boxed = receiver.boxed;
+        let held = receiver.held;
         match receiver.value {
-            Value::Nil if boxed => Err(self.error(format!("nil pointer evaluating interface {{}}.{}", name.text))),
+            Value::Nil if held != Held::Bare => Err(self.error(format!("nil pointer evaluating {}.{}", receiver.type_name(), name.text))),
             Value::Nil => Ok(Slot::missing()),
             Value::Object(object, form) => {
-                let form = if boxed && form == Form::Addressable { Form::Copy } else { form };
+                let form = if held != Held::Bare && form == Form::Addressable { Form::Copy } else { form };
                 match name.on(object.get().struct_type()) {
                     Some(Selector { path, target: Target::Method(method) })
                         if !method.pointer || form != Form::Copy || through_pointer(object.get().struct_type(), path) =>
@@ -61,7 +61,7 @@ impl<'a> Exec<'a, '_, '_> {
                             return Err(self.error(format!(
                                 "{} is an unexported field of struct type {}",
                                 name.text,
-                                type_name(boxed, ty, form)
+                                type_name(held, ty, form)
                             )));
                         }
                         if has_args {
@@ -72,7 +72,7 @@ impl<'a> Exec<'a, '_, '_> {
                         Ok(Slot::of_type(value, &field.ty))
                     }
                     _ => {
-                        let ty = type_name(boxed, object.get().struct_type(), form);
+                        let ty = type_name(held, object.get().struct_type(), form);
                         Err(self.no_field(name, &ty))
                     }
                 }
@@ -83,19 +83,19 @@ impl<'a> Exec<'a, '_, '_> {
                 }
                 Ok(Slot::entry(&map, name.text.as_bytes()).unwrap_or_default())
             }
-            Value::NilPointer(pointee) => self.on_nil(pointee, boxed, dot, node, name, args, last),
+            Value::NilPointer(pointee) => self.on_nil(pointee, held, dot, node, name, args, last),
             Value::Int(_, scalar) | Value::Uint(_, scalar) | Value::Float(_, scalar) | Value::Str(_, scalar) => {
                 match scalar.method(&name.text) {
                     Some(method) => self.method(dot, Callee::Scalar(receiver.value, scalar), method, node, args, last),
-                    None => Err(self.no_field(name, &receiver_type(boxed, scalar.name))),
+                    None => Err(self.no_field(name, &receiver_type(held, scalar.name))),
                 }
             }
             Value::Error(text) if &*name.text == "Error" && !has_args => Ok(Slot::new(Value::string(text))),
             Value::Pointer(inner) => {
-                let ty = receiver_type(boxed, &Value::Pointer(inner).type_name());
+                let ty = receiver_type(held, &Value::Pointer(inner).type_name());
                 Err(self.no_field(name, &ty))
             }
-            other => Err(self.no_field(name, &receiver_type(boxed, &other.type_name()))),
+            other => Err(self.no_field(name, &receiver_type(held, &other.type_name()))),
         }
     }
 
@@ -108,14 +108,14 @@ impl<'a> Exec<'a, '_, '_> {
     fn on_nil(
         &mut self,
         pointee: Pointee,
-        boxed: bool,
+        held: Held,
         dot: &Slot<'a>,
         node: &'a Arg,
         name: &'a Name,
         args: &'a [Arg],
         last: Option<Slot<'a>>,
     ) -> Result<Slot<'a>> {
-        let ty = receiver_type(boxed, &Value::NilPointer(pointee).type_name());
+        let ty = receiver_type(held, &Value::NilPointer(pointee).type_name());
         let Pointee::Struct(inner) = pointee else {
             return Err(self.error(format!("nil pointer evaluating {ty}.{}", name.text)));
         };
@@ -176,7 +176,7 @@ fn on_nil<'a>(method: &Method, declared_on: Option<&StructType>) -> std::result:
     match (method.on_nil, declared_on) {
         (OnNil::Text(text), Some(_)) => Ok(Value::string(text)),
         (OnNil::Bool(value), Some(_)) => Ok(Value::Bool(value)),
-        (OnNil::Nil, Some(_)) => Ok(Value::zero(&method.result)),
+        (OnNil::Zero, Some(_)) => Ok(Value::zero(&method.result)),
         (OnNil::Fail, Some(ty)) if !method.pointer => {
             let short = ty.name.rsplit('.').next().unwrap_or(ty.name);
             Err(format!("value method {}.{} called using nil *{short} pointer", ty.name, method.name).into())
@@ -208,11 +208,15 @@ pub(crate) fn through_pointer(mut ty: &'static StructType, path: &[usize]) -> bo
     false
 }
 
-fn receiver_type(boxed: bool, name: &str) -> String {
-    if boxed { "interface {}".to_owned() } else { name.to_owned() }
+fn receiver_type(held: Held, name: &str) -> String {
+    match held {
+        Held::Bare => name.to_owned(),
+        Held::Any => "interface {}".to_owned(),
+        Held::Interface(interface) => interface.to_owned(),
+    }
 }
 
-fn type_name(boxed: bool, ty: &StructType, form: Form) -> String {
+fn type_name(held: Held, ty: &StructType, form: Form) -> String {
     let star = if form == Form::Pointer { "*" } else { "" };
-    receiver_type(boxed, &format!("{star}{}", ty.name))
+    receiver_type(held, &format!("{star}{}", ty.name))
 }

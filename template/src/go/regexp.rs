@@ -85,7 +85,7 @@ pub fn quote_meta(text: &[u8]) -> Vec<u8> {
 impl Regexp {
     fn new(pattern: &[u8]) -> Result<Self, String> {
         let fail = |what: &str, text: &[u8]| format!("error parsing regexp: {what}: `{}`", String::from_utf8_lossy(text));
-        let text = std::str::from_utf8(pattern).map_err(|_| fail("invalid UTF-8", pattern))?;
+        let text = std::str::from_utf8(pattern).map_err(|error| fail("invalid UTF-8", &pattern[error.valid_up_to()..]))?;
         let parsed = parser::parse(text).map_err(|error| fail(error.what, error.at.as_bytes()))?;
         let config = Config::new().nfa_size_limit(Some(SIZE_LIMIT)).hybrid_cache_capacity(1 << 20).utf8_empty(true);
         let regex = Regex::builder().configure(config).build_from_hir(&parsed.hir).map_err(|error| too_large(&error)(pattern))?;

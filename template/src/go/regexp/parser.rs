@@ -5,7 +5,7 @@ use regex_syntax::hir::{Capture, Class, Hir, Look, Repetition};
 use super::class;
 
 /// How deep groups may nest: the automata are built by recursion, and a thread's stack is what it is.
-const MAX_DEPTH: usize = 100;
+const MAX_DEPTH: usize = 50;
 /// The highest count of a repetition, and of nested ones multiplied.
 const MAX_REPEAT: u32 = 1_000;
 

@@ -1,4 +1,4 @@
-//! `camelCase`, `snake_case` and `kebab-case` as `xstrings` 1.3 makes them.
+//! `camelCase`, `snake_case` and `kebab-case` as `xstrings` 1.4 makes them.
 
 use super::encode;
 use crate::go::unicode::{self, decode, is_letter, is_upper, to_lower, to_runes, to_upper};
@@ -22,18 +22,11 @@ pub fn camel(text: &[u8]) -> Vec<u8> {
     let mut out = runes[..leading].to_vec();
     let mut previous = to_upper(*first);
     for c in rest.iter().copied() {
-        let current = match (is_connector(previous), is_connector(c)) {
-            (true, true) => {
-                out.push(previous);
-                c
-            }
-            (true, false) => to_upper(c),
-            (false, _) => {
-                out.push(previous);
-                to_lower(c)
-            }
-        };
-        previous = current;
+        let word_begins = is_connector(previous) && !is_connector(c);
+        if !word_begins {
+            out.push(previous);
+        }
+        previous = if word_begins { to_upper(c) } else { c };
     }
     out.push(previous);
     encode(out)
@@ -226,7 +219,7 @@ mod tests {
             ("http_server", "HttpServer"),
             ("_complex__case_", "_Complex_Case_"),
             ("first-name x", "FirstNameX"),
-            ("aBC", "Abc"),
+            ("aBC", "ABC"),
             ("__", "___"),
             ("x-", "X-"),
             ("", ""),
