@@ -140,7 +140,9 @@ impl Default for Config {
 pub struct Loaded {
     /// The configuration.
     pub config: Config,
-    /// What works, but probably not as meant.
+    /// What is not as meant: unknown keys, patterns that never match. Herald runs with them as the exporter before it did; `herald check` takes them for errors.
+    pub mistakes: Vec<Problem>,
+    /// What works, but may surprise.
     pub warnings: Vec<Problem>,
 }
 
@@ -164,12 +166,11 @@ impl Config {
     pub fn parse(file: &str, text: &str, lookup: &dyn Fn(&str) -> Option<String>) -> Result<Loaded, ConfigError> {
         let fail = |problems| ConfigError::new(file, problems);
         let root = document::parse(text, lookup).map_err(fail)?;
-        let mut warnings = Vec::new();
-        let mut errors = Vec::new();
+        let (mut errors, mut mistakes, mut warnings) = (Vec::new(), Vec::new(), Vec::new());
         let (own, receiver_nodes) = root.split("receivers");
         let mut config: Self = match decode::decode(&own) {
             Ok((config, unknown)) => {
-                warnings.extend(unknown);
+                mistakes.extend(unknown);
                 config
             }
             Err(problem) => {
@@ -178,10 +179,10 @@ impl Config {
             }
         };
         if let Some(node) = receiver_nodes {
-            config.receivers = receiver::read(&node, &mut errors, &mut warnings);
+            config.receivers = receiver::read(&node, &mut errors, &mut mistakes);
         }
-        config.check(&own, &mut errors, &mut warnings);
-        if errors.is_empty() { Ok(Loaded { config, warnings }) } else { Err(fail(errors)) }
+        config.check(&own, &mut errors, &mut mistakes, &mut warnings);
+        if errors.is_empty() { Ok(Loaded { config, mistakes, warnings }) } else { Err(fail(errors)) }
     }
 
     /// Returns the namespaces to watch, empty for all.
@@ -199,7 +200,7 @@ impl Config {
         Duration::from_secs(self.max_event_age_seconds.or(self.throttle_period).unwrap_or(5))
     }
 
-    fn check(&self, root: &Node, errors: &mut Vec<Problem>, warnings: &mut Vec<Problem>) {
+    fn check(&self, root: &Node, errors: &mut Vec<Problem>, mistakes: &mut Vec<Problem>, warnings: &mut Vec<Problem>) {
         let at = |path: &str, message: String| root.problem_at(path, message);
         if self.throttle_period.is_some() {
             if self.max_event_age_seconds.is_some() {
@@ -231,7 +232,7 @@ impl Config {
         }
         receiver::check_names(&self.receivers, errors);
         let names: Vec<&str> = self.receivers.iter().map(|receiver| receiver.name.value.as_str()).collect();
-        self.route.check(&names, errors, warnings);
+        self.route.check(&names, errors, mistakes, warnings);
     }
 }
 

@@ -109,12 +109,12 @@ impl Watcher {
 
     fn load(&mut self, text: &str) {
         let name = self.file.display().to_string();
-        let Loaded { config: found, warnings } = match Config::parse(&name, text, &|name| crate::env::var(name)) {
+        let Loaded { config: found, mistakes, warnings } = match Config::parse(&name, text, &|name| crate::env::var(name)) {
             Ok(loaded) => loaded,
             Err(error) => return self.refused(&error.to_string()),
         };
-        for warning in warnings {
-            tracing::warn!("{name}:{warning}");
+        for problem in mistakes.iter().chain(&warnings) {
+            tracing::warn!("{name}:{problem}");
         }
         let mut config = Config::clone(&self.config);
         config.route = found.route.clone();

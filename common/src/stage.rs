@@ -134,14 +134,14 @@ fn report(error: &anyhow::Error) {
 /// # Errors
 /// When the configuration cannot be used.
 pub fn prepare(args: &StageArgs) -> anyhow::Result<(Config, CancellationToken)> {
-    let Loaded { mut config, warnings } = Config::load(&args.conf)?;
+    let Loaded { mut config, mistakes, warnings } = Config::load(&args.conf)?;
     if let Some(nats) = &args.nats {
         config.nats.url = Some(nats.clone());
         config.nats.urls.clear();
     }
     logging::init(config.log_level, config.log_format);
-    for warning in warnings {
-        tracing::warn!("{}:{warning}", args.conf.display());
+    for problem in mistakes.iter().chain(&warnings) {
+        tracing::warn!("{}:{problem}", args.conf.display());
     }
     Ok((config, shutdown::on_signals()?))
 }

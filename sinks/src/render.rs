@@ -42,6 +42,12 @@ impl Templates {
     }
 }
 
+impl Default for Templates {
+    fn default() -> Self {
+        Self::new(&config::Templates::default())
+    }
+}
+
 /// The payload of a receiver that sends one for each event.
 #[derive(Debug, Default)]
 pub(crate) struct Body {
@@ -64,11 +70,11 @@ impl Body {
         if self.layout.is_none() && !self.de_dot && !packed {
             return Ok(payload.clone());
         }
-        let no_event = |error: anyhow::Error| Refusal { reason: format!("no event: {error}"), permanent: true };
-        let event: EnrichedEvent = herald_common::event::decode_enriched(payload, content_type).map_err(no_event)?;
+        let no_event = |error: &dyn std::fmt::Display| Refusal { reason: format!("no event: {error}"), permanent: true };
+        let event: EnrichedEvent = herald_common::event::decode_enriched(payload, content_type).map_err(|error| no_event(&error))?;
         let event = if self.de_dot { event.de_dot() } else { event };
         match &self.layout {
-            None => herald_common::event::to_go_json(&event).map(Bytes::from).map_err(no_event),
+            None => herald_common::event::to_go_json(&event).map(Bytes::from).map_err(|error| no_event(&error)),
             Some(layout) => layout.render(&event::typed(&event)).map(Bytes::from),
         }
     }

@@ -151,7 +151,7 @@ impl Encoder {
     }
 
     fn string(&mut self, text: &[u8]) {
-        string(text, self.escape_html, self.out);
+        string(text, self.escape_html, &mut self.out);
     }
 }
 

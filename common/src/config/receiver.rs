@@ -78,9 +78,9 @@ pub struct ReceiverOptions {
 const OPTION_KEYS: &[&str] = &["updates", "maxAttempts", "concurrency", "batch", "timeout", "rateLimit"];
 
 /// Reads the list of receivers.
-pub(super) fn read(list: &Node, errors: &mut Vec<Problem>, warnings: &mut Vec<Problem>) -> Vec<Receiver> {
+pub(super) fn read(list: &Node, errors: &mut Vec<Problem>, mistakes: &mut Vec<Problem>) -> Vec<Receiver> {
     match &list.kind {
-        NodeKind::Seq(items) => items.iter().filter_map(|item| read_one(item, errors, warnings)).collect(),
+        NodeKind::Seq(items) => items.iter().filter_map(|item| read_one(item, errors, mistakes)).collect(),
         NodeKind::Null => Vec::new(),
         _ => {
             errors.push(list.problem(format!("found {}, expected a list of receivers", list.found())));
@@ -89,7 +89,7 @@ pub(super) fn read(list: &Node, errors: &mut Vec<Problem>, warnings: &mut Vec<Pr
     }
 }
 
-fn read_one(node: &Node, errors: &mut Vec<Problem>, warnings: &mut Vec<Problem>) -> Option<Receiver> {
+fn read_one(node: &Node, errors: &mut Vec<Problem>, mistakes: &mut Vec<Problem>) -> Option<Receiver> {
     let NodeKind::Map(entries) = &node.kind else {
         errors.push(node.problem(format!("found {}, expected name and one kind of receiver", node.found())));
         return None;
@@ -112,7 +112,7 @@ fn read_one(node: &Node, errors: &mut Vec<Problem>, warnings: &mut Vec<Problem>)
             });
             return None;
         } else {
-            warnings.push(decode::unknown_key(&entry.0, &entry.1, OPTION_KEYS));
+            mistakes.push(decode::unknown_key(&entry.0, &entry.1, OPTION_KEYS));
         }
     }
     let options = Node { kind: NodeKind::Map(options), ..node.clone() };

@@ -72,7 +72,7 @@ impl Rule {
 
 impl Route {
     /// Checks receivers and patterns of the whole tree.
-    pub(super) fn check(&self, receivers: &[&str], errors: &mut Vec<Problem>, warnings: &mut Vec<Problem>) {
+    pub(super) fn check(&self, receivers: &[&str], errors: &mut Vec<Problem>, mistakes: &mut Vec<Problem>, warnings: &mut Vec<Problem>) {
         for receiver in self.drop.iter().filter_map(|rule| rule.receiver.as_ref()) {
             warnings.push(receiver.problem("a receiver in a drop rule is ignored".to_owned()));
         }
@@ -92,7 +92,7 @@ impl Route {
         for found in rules.into_iter().flat_map(Rule::patterns) {
             if let Err(reason) = pattern::compile(&found.value) {
                 let advice = repaired(&found.value).map_or_else(String::new, |meant| format!(", {meant:?} is probably meant"));
-                warnings.push(
+                mistakes.push(
                     found.problem(format!(
                         "found {:?}, which is not a regular expression and never matches ({reason}){advice}",
                         found.value
@@ -101,7 +101,7 @@ impl Route {
             }
         }
         for route in &self.routes {
-            route.check(receivers, errors, warnings);
+            route.check(receivers, errors, mistakes, warnings);
         }
     }
 }

@@ -34,7 +34,7 @@ pub struct Config {
     /// TLS settings.
     pub tls: Tls,
     /// More headers, each a template; a `Content-Type` or `Idempotency-Key` here replaces ours.
-    pub headers: BTreeMap<String, TextKey>,
+    headers: BTreeMap<String, TextKey>,
     /// What is sent instead of the whole event.
     layout: LayoutKey,
 }

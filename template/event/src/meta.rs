@@ -11,7 +11,7 @@ use super::time::{META_TIME, Time};
 use super::{Labels, holds, no_method, pointer, proto};
 
 /// Go's `types.UID`, a string type of its own.
-pub static UID: Scalar = Scalar::new("types.UID", Kind::String);
+pub(crate) static UID: Scalar = Scalar::new("types.UID", Kind::String);
 
 /// A unique id.
 #[derive(Clone, Debug, Default)]
@@ -116,7 +116,7 @@ impl OwnerReference {
 }
 
 /// Go's metav1 `ManagedFieldsEntry`; events never carry any.
-pub static MANAGED_FIELDS_ENTRY: StructType = StructType::new("v1.ManagedFieldsEntry", &[], &[]);
+pub(crate) static MANAGED_FIELDS_ENTRY: StructType = StructType::new("v1.ManagedFieldsEntry", &[], &[]);
 
 /// The managed fields, always dropped.
 #[derive(Clone, Debug, Default)]

@@ -9,7 +9,7 @@ use super::no_method;
 
 /// Go's `schema.GroupVersionKind`.
 #[derive(Clone, Debug, Default)]
-pub struct GroupVersionKind {
+pub(crate) struct GroupVersionKind {
     pub group: String,
     pub version: String,
     pub kind: String,
@@ -17,14 +17,14 @@ pub struct GroupVersionKind {
 
 /// Go's `schema.GroupVersion`.
 #[derive(Clone, Debug, Default)]
-pub struct GroupVersion {
+pub(crate) struct GroupVersion {
     pub group: String,
     pub version: String,
 }
 
 /// Go's `schema.GroupKind`.
 #[derive(Clone, Debug, Default)]
-pub struct GroupKind {
+pub(crate) struct GroupKind {
     pub group: String,
     pub kind: String,
 }

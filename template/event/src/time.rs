@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use herald_template::clock::{TIME, time_string};
+use herald_template::clock::time_string;
 use herald_template::go::time::{Location, Time as GoTime};
 use herald_template::types::{Method, OnNil, Type};
 use herald_template::{FuncError, Value, go_struct};
