@@ -76,9 +76,10 @@ pub(crate) fn print_printable(out: &mut Vec<u8>, value: &Value<'_>, limit: usize
     }
 }
 
-/// Writes a value as `print` does.
+/// Writes a value as `print` does, up to a size no sane value has.
 pub(crate) fn print_value(out: &mut Vec<u8>, value: &Value<'_>) {
-    Printer::new(out, usize::MAX).argument(value, 'v');
+    let limit = out.len().saturating_add(16 << 20);
+    Printer::new(out, limit).argument(value, 'v');
 }
 
 /// Writes a value for an error text.
