@@ -13,6 +13,7 @@ mod text;
 mod value;
 
 pub use format::sprintf;
+pub(crate) use methods::{Text, text_method};
 
 /// How deep a printed value may nest.
 const MAX_DEPTH: usize = 100;
