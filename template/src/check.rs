@@ -179,9 +179,13 @@ impl<'t> Check<'t> {
             ArgKind::Function { callee, .. } => return self.call(*callee, args, dot),
             _ => self.operand(first, dot),
         };
+        // Behind what may be missing nothing is called, and no argument evaluated.
+        let certain = self.certain;
+        self.certain &= ty.is_some();
         for arg in args {
             self.operand(arg, dot);
         }
+        self.certain = certain;
         ty
     }
 

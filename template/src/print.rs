@@ -13,6 +13,7 @@ mod text;
 mod value;
 
 pub use format::sprintf;
+pub(crate) use methods::{Text, text_method};
 
 /// How deep a printed value may nest.
 const MAX_DEPTH: usize = 100;
@@ -76,9 +77,10 @@ pub(crate) fn print_printable(out: &mut Vec<u8>, value: &Value<'_>, limit: usize
     }
 }
 
-/// Writes a value as `print` does.
+/// Writes a value as `print` does, up to a size no sane value has.
 pub(crate) fn print_value(out: &mut Vec<u8>, value: &Value<'_>) {
-    Printer::new(out, usize::MAX).argument(value, 'v');
+    let limit = out.len().saturating_add(16 << 20);
+    Printer::new(out, limit).argument(value, 'v');
 }
 
 /// Writes a value for an error text.

@@ -157,7 +157,13 @@ impl<'t> Parser<'t> {
         let name = self.template_name(&token, CONTEXT)?;
         let pipe = self.pipeline(CONTEXT, Kind::RightDelim)?;
         let outer = std::mem::take(&mut self.state);
-        self.body(name.clone(), CONTEXT)?;
+        let (list, stop) = self.list()?;
+        if matches!(stop, Stop::Else) {
+            // Go reports this one at the place the block began.
+            self.state = outer;
+            return Err(self.error(format!("unexpected {stop} in {CONTEXT}")));
+        }
+        self.define(name.clone(), list)?;
         self.state = outer;
         self.leave();
         Ok(Node::Template(Invocation { pos: token.pos, name, pipe: Some(pipe) }))

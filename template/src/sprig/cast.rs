@@ -2,7 +2,7 @@
 
 use crate::func::{Context, FuncError};
 use crate::go::strconv::{parse_float, parse_int};
-use crate::print::sprint;
+use crate::print::{Text, sprint, text_method};
 use crate::value::{Str, Value};
 
 /// Converts to an integer; what is none is 0. Types of their own, even over numbers, are none.
@@ -40,9 +40,15 @@ pub(super) fn to_float64(value: &Value<'_>) -> f64 {
 
 /// Converts to text: strings and bytes as they are, everything else as `%v` prints it, by its own `Error` or `String` if it has one.
 pub(super) fn to_text<'a>(context: &Context<'_>, value: &Value<'a>) -> Result<Str<'a>, FuncError> {
-    match value {
-        Value::Bytes(bytes) => Ok(bytes.clone()),
-        other => printed(context, other),
+    if let Value::Bytes(bytes) = value {
+        return Ok(bytes.clone());
+    }
+    // Sprig calls these itself, so that what `%v` would forgive fails here.
+    match ["Error", "String"].iter().find_map(|name| text_method(value, name)) {
+        Some(Text::Is(Value::Str(text, _))) => Ok(text),
+        Some(Text::Failed(error)) => Err(error),
+        Some(Text::Nil) => Err("runtime error: invalid memory address or nil pointer dereference".into()),
+        _ => printed(context, value),
     }
 }
 

@@ -52,11 +52,10 @@ fn merge_into<'a>(context: &mut Context<'_>, target: &Map<'a>, source: &Map<'a>,
                         Value::Map(inner.clone()).type_name()
                     )));
                 }
-                // What is in the other map has been merged, unless there was nothing to merge it into.
-                if !inner.is_empty() || !inner.is_nil() && !other.is_empty() {
+                if !inner.is_nil() {
                     merge_into(context, inner, other, overwrite, depth + 1)?;
                 }
-                vacant
+                inner.is_empty()
             }
             (Some(Value::Map(_)), Value::Object(..) | Value::Pointer(_) | Value::NilPointer(_)) if overwrite => {
                 return Err("reflect: reflect.Value.Set using unaddressable value".into());

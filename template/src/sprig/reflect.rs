@@ -1,8 +1,13 @@
 //! Types, kinds, comparison and copies of values.
 
+use std::rc::Rc;
+
 use super::args::{Done, Work, any, text};
 use super::equal::deep_equal;
+use super::semver::VERSION;
 use crate::func::{Context, FuncError, Function};
+use crate::go::semver::Version;
+use crate::object::ObjectRef;
 use crate::types::Type;
 use crate::value::{List, Map, Value};
 
@@ -44,7 +49,7 @@ fn deep_copy<'a>(context: &mut Context<'_>, args: &mut [Value<'a>]) -> Done<'a> 
     }
 }
 
-/// Copies maps and lists; everything else never changes.
+/// Copies maps and lists; nearly everything else never changes.
 fn copy<'a>(context: &mut Context<'_>, value: Value<'a>) -> Result<Value<'a>, FuncError> {
     Ok(match value {
         Value::List(list) if !list.is_nil() => {
@@ -59,6 +64,11 @@ fn copy<'a>(context: &mut Context<'_>, value: Value<'a>) -> Result<Value<'a>, Fu
                 entries.push((key, copy(context, value)?));
             }
             Value::Map(Map::new(map.elem(), entries))
+        }
+        // What a struct hides is not copied.
+        Value::Error(_) => Value::Error("".into()),
+        Value::Object(object, form) if object.get().struct_type().same(&VERSION) => {
+            Value::Object(ObjectRef::Shared(Rc::new(Version::default())), form)
         }
         other => other,
     })

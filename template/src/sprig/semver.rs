@@ -25,7 +25,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
 ];
 
 /// The library's `semver.Version`.
-static VERSION: StructType = StructType::new(
+pub(super) static VERSION: StructType = StructType::new(
     "semver.Version",
     &[
         Field::plain("major", NUMBER, Json::Skip),

@@ -227,6 +227,24 @@ fn nothing_grows_without_limit() {
 }
 
 #[test]
+fn little_stack_is_enough() {
+    // The deepest calls that the engine allows, and in them the deepest values and patterns.
+    let heavy = r#"{{ $x := 1 }}{{ range until 97 }}{{ $x = list $x }}{{ end }}{{ len (toJson $x) }} {{ len (toString $x) }} {{ len (printf "%#v" $x) }} \
+        {{ deepEqual $x (deepCopy $x) }} {{ fromJson (toPrettyJson $x) | toJson | len }} {{ $y := dict }}{{ range until 90 }}{{ $y = dict "n" $y }}{{ end }} \
+        {{ $_ := merge (deepCopy $y) $y }}{{ regexMatch (printf "%sa%s" (repeat 24 "(?:x|(") (repeat 24 ")*)?")) "a" }}{{ uniq (list $x $x) | len }}"#;
+    let heavy = heavy.replace("\\\n        ", "");
+    let template = format!(
+        r#"{{{{define "d"}}}}{{{{if lt . 90}}}}{{{{template "d" (int (add1 .))}}}}{{{{else}}}}{heavy}{{{{end}}}}{{{{end}}}}{{{{template "d" 0}}}}"#
+    );
+    let run = move || {
+        let (kind, text) = render_with(&functions(), &template);
+        (kind, String::from_utf8(text).unwrap())
+    };
+    let outcome = std::thread::Builder::new().stack_size(2 << 20).spawn(run).unwrap().join().unwrap();
+    assert_eq!(outcome, ("want", "195 195 1553 true 195  true1".to_owned()));
+}
+
+#[test]
 fn versions_have_methods() {
     assert_eq!(
         render(r#"{{ $v := semver "v1.2.3-rc1+m" }}{{ $v }} {{ $v.Original }} {{ $v.Minor }} {{ $v.IncPatch }} {{ $v | toJson }}"#),

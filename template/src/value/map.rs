@@ -1,7 +1,8 @@
 //! A Go map with string keys.
 //!
 //! In: entries, or a borrowed `BTreeMap`. Out: elements by key, keys in Go's printing order (by bytes). A map made while
-//! rendering can be changed, and every clone sees the change, as in Go; a borrowed one never changes.
+//! rendering can be changed, and every clone sees the change, as in Go; a borrowed one never changes. Maps are counted, so that
+//! one put into itself is never freed; nothing else comes of it.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;

@@ -7,7 +7,7 @@ use herald_template::json::base64;
 use herald_template::{Functions, Host, Limits, Template, Value};
 use serde_json::Value as Json;
 
-use herald_template_event::EnhancedEvent;
+use herald_template_event::{ENHANCED_EVENT, EnhancedEvent};
 
 /// A world without surprises: always the same moment, no environment, no chance.
 pub(crate) struct Still;
@@ -38,8 +38,10 @@ fn run(template: &str, event: &EnhancedEvent) -> Outcome {
         Ok(template) => template,
         Err(error) => return Outcome::Parse(error.to_string()),
     };
+    let always_fails = template.check(&ENHANCED_EVENT).is_err_and(|error| error.certain);
     let mut out = Vec::new();
     match template.render(&mut out, Value::pointer_to(event), &Still, Limits::default()) {
+        Ok(()) if always_fails => Outcome::Exec("refused although it renders".to_owned()),
         Ok(()) => Outcome::Text(out),
         Err(error) => Outcome::Exec(error.to_string()),
     }

@@ -14,10 +14,12 @@ fn run(template: &str) -> (&'static str, String) {
         Ok(template) => template,
         Err(error) => return ("parse", error.to_string()),
     };
+    let always_fails = template.check(&root::ROOT).is_err_and(|error| error.certain);
     let root = root::Root::example();
     let mut out = Vec::new();
     match template.render(&mut out, Value::pointer_to(&root), &Still, Limits::default()) {
         Err(error) => ("exec", error.to_string()),
+        Ok(()) if always_fails => ("check", "refused although it renders".to_owned()),
         Ok(()) => match String::from_utf8(out) {
             Ok(text) => ("want", text),
             Err(error) => ("want_base64", base64(error.as_bytes())),

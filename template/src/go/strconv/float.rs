@@ -21,10 +21,19 @@ impl Digits {
         Self { digits, point }
     }
 
+    /// The fewest digits that read back as the same number, those nearest to it.
     fn shortest(value: f64, bits: u32) -> Self {
         #[expect(clippy::cast_possible_truncation, reason = "a 32 bit number was one before it came here")]
-        let text = if bits == 32 { format!("{:e}", value as f32) } else { format!("{value:e}") };
-        Self::read(&text)
+        let narrow = value as f32;
+        let found = Self::read(&if bits == 32 { format!("{narrow:e}") } else { format!("{value:e}") });
+        let count = found.digits.len();
+        // Of two that are equally near Go takes the even one. That needs an exact value with just one digit more, so nearly all the digits there are.
+        if count < if bits == 32 { 6 } else { 15 } {
+            return found;
+        }
+        let text = format!("{value:.*e}", count - 1);
+        let same = if bits == 32 { text.parse() == Ok(narrow) } else { text.parse() == Ok(value) };
+        if same { Self::read(&text) } else { found }
     }
 
     /// Rounds to `count` digits, half to even on the exact value.
@@ -195,4 +204,43 @@ fn hexadecimal(out: &mut String, magnitude: f64, verb: u8, precision: Option<usi
     }
     text.push_str(&format!("p{}{:02}", if exponent < 0 { '-' } else { '+' }, exponent.unsigned_abs()));
     out.push_str(&if verb == b'X' { text.to_uppercase() } else { text });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::format_float;
+
+    #[test]
+    fn prints_what_go_prints() {
+        for (value, verb, precision, bits, want) in [
+            (0e0_f64, b'g', None, 64, "0"),
+            (1e21_f64, b'g', None, 64, "1e+21"),
+            (1.23456789e8_f64, b'g', None, 64, "1.23456789e+08"),
+            (1e20_f64, b'e', None, 64, "1e+20"),
+            (1.2e-5_f64, b'g', None, 64, "1.2e-05"),
+            (1e5_f64, b'g', None, 64, "100000"),
+            (1e6_f64, b'g', None, 64, "1e+06"),
+            (8.581436013767862e14_f64, b'g', None, 64, "8.581436013767862e+14"),
+            (1e-1_f64, b'e', Some(20), 64, "1.00000000000000005551e-01"),
+            (2.5e0_f64, b'f', Some(0), 64, "2"),
+            (3.5e0_f64, b'f', Some(0), 64, "4"),
+            (1e-7_f64, b'f', None, 64, "0.0000001"),
+            (1e-1_f64, b'g', None, 32, "0.1"),
+            (1.23456e2_f64, b'G', Some(3), 64, "123"),
+            (1e100_f64, b'G', Some(4), 64, "1E+100"),
+            (1.5e0_f64, b'b', None, 64, "6755399441055744p-52"),
+            (1.5e0_f64, b'x', None, 64, "0x1.8p+00"),
+            (1.999e0_f64, b'X', Some(1), 64, "0X1.0P+01"),
+            (-1e-4_f64, b'g', Some(1), 64, "-0.0001"),
+            (1.2345678e4_f64, b'f', Some(2), 64, "12345.68"),
+            (5e-324_f64, b'e', None, 64, "5e-324"),
+            (1e2_f64, b'g', Some(5), 64, "100"),
+        ] {
+            assert_eq!(format_float(value, verb, precision, bits), want, "{value:e} {}", char::from(verb));
+        }
+        assert_eq!(format_float(f64::NAN, b'f', None, 64), "NaN");
+        assert_eq!(format_float(f64::NEG_INFINITY, b'e', Some(3), 64), "-Inf");
+        assert_eq!(format_float(-0.0, b'g', None, 64), "-0");
+        assert_eq!(format_float(0.5, b'f', Some(100_000), 64).len(), 100_002);
+    }
 }

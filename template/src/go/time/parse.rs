@@ -41,7 +41,8 @@ struct Reading {
     minute: i64,
     second: i64,
     nanosecond: i64,
-    pm: Option<bool>,
+    am: bool,
+    pm: bool,
     utc: bool,
     offset: Option<i32>,
     zone_name: String,
@@ -208,11 +209,11 @@ impl Reading {
             }
             E::UpperPm | E::LowerPm => {
                 let (word, rest) = value.split_at_checked(2).ok_or(Failure::Form)?;
-                self.pm = Some(match (element, word) {
-                    (E::UpperPm, b"PM") | (E::LowerPm, b"pm") => true,
-                    (E::UpperPm, b"AM") | (E::LowerPm, b"am") => false,
+                match (element, word) {
+                    (E::UpperPm, b"PM") | (E::LowerPm, b"pm") => self.pm = true,
+                    (E::UpperPm, b"AM") | (E::LowerPm, b"am") => self.am = true,
                     _ => return Err(Failure::Form),
-                });
+                }
                 Ok(rest)
             }
             E::Offset { iso: true, .. } if value.first() == Some(&b'Z') => {
@@ -288,10 +289,10 @@ impl Reading {
     }
 
     fn finish(mut self, default: &Location, local: &Location) -> Result<Time, &'static str> {
-        match self.pm {
-            Some(true) if self.hour < 12 => self.hour += 12,
-            Some(false) if self.hour == 12 => self.hour = 0,
-            _ => {}
+        if self.pm && self.hour < 12 {
+            self.hour += 12;
+        } else if self.am && self.hour == 12 {
+            self.hour = 0;
         }
         let (month, day) = match self.year_day {
             Some(year_day) => self.month_and_day(year_day)?,

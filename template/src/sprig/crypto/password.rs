@@ -9,7 +9,7 @@ use crate::sprig::args::{Done, any, text};
 use crate::value::Value;
 
 /// What a hash that is slow on purpose is charged with, so that a template cannot make very many.
-const SLOW: usize = 256 << 10;
+const SLOW: usize = 1 << 20;
 
 /// The cost that Go's library uses by default.
 const COST: u32 = if DEFAULT_COST < 10 { DEFAULT_COST } else { 10 };

@@ -61,7 +61,10 @@ impl<'t> Decoder<'t, '_, '_> {
 
     /// What to say about the next byte.
     fn unexpected(&self, place: &str) -> Stop {
-        Stop::Syntax(match self.peek() {
+        // Go looks at the end of the text as if a space came; where none may be, that is what it complains about.
+        let space_fits =
+            ["looking", "after object", "after array", "after top", "in string literal"].iter().any(|fits| place.starts_with(fits));
+        Stop::Syntax(match self.peek().or_else(|| (!space_fits).then_some(b' ')) {
             None => "unexpected end of JSON input".to_owned(),
             Some(c) => {
                 let shown = match c {

@@ -168,7 +168,7 @@ pub(crate) struct Root {
 }
 
 go_struct! {
-    static ROOT = "main.Root" for Root;
+    pub(crate) static ROOT = "main.Root" for Root;
     fields: [
         embedded Inner = inner, Inline;
         plain S = s, Name("S");
