@@ -7,6 +7,7 @@
 //! In go enriched events of every cluster; out go the same bytes, one message for each receiver. An event is acknowledged once every stream has its
 //! message; an event nobody wants is acknowledged at once. The router never encodes an event, never looks anything up, and any number of replicas may run.
 
+pub mod explain;
 mod first;
 pub mod route;
 pub mod rule;

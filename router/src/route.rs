@@ -44,6 +44,8 @@ pub struct Step<'a> {
     pub drops: bool,
     /// Its receiver.
     pub receiver: Option<&'a str>,
+    /// Whether it sets no condition.
+    pub is_empty: bool,
     /// Why it does not match; `None` when it does.
     pub mismatch: Option<Mismatch<'a>>,
 }
@@ -96,7 +98,8 @@ impl Tree {
     pub fn explain<'a>(&'a self, event: &'a Event<'_>) -> Vec<Step<'a>> {
         let mut steps = Vec::new();
         self.visit(event, &mut |placed, drops, mismatch| {
-            steps.push(Step { path: &placed.path, drops, receiver: placed.rule.receiver.as_deref(), mismatch });
+            let rule = &placed.rule;
+            steps.push(Step { path: &placed.path, drops, receiver: rule.receiver.as_deref(), is_empty: rule.is_empty(), mismatch });
         });
         steps
     }

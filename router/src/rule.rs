@@ -156,6 +156,13 @@ impl Rule {
         }
     }
 
+    /// Tells whether the rule sets no condition and so matches everything.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        let Self { label: _, fields, pairs, namespaces, excluded, min_count, not, receiver: _ } = self;
+        fields.is_empty() && pairs.is_empty() && namespaces.is_empty() && excluded.is_empty() && *min_count == 0 && not.is_empty()
+    }
+
     /// Tells whether every field that is set matches.
     #[must_use]
     pub fn matches(&self, event: &Event<'_>) -> bool {

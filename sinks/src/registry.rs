@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use herald_common::config::{Problem, Receiver};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::DeserializeOwned;
@@ -9,7 +10,7 @@ use serde::de::DeserializeOwned;
 use crate::{
     kinds::{self, later},
     render::{Body, Templates},
-    sink::Sink,
+    sink::{Item, Refusal, Sink},
 };
 
 /// How a kind likes to be used; a receiver's options go first.
@@ -35,6 +36,16 @@ pub struct Built {
     pub(crate) body: Body,
     /// Keys that mean nothing.
     pub mistakes: Vec<Problem>,
+}
+
+impl Built {
+    /// Shows what would be sent of an event, given as JSON.
+    ///
+    /// # Errors
+    /// When it is no event, or a template fails on it.
+    pub fn preview(&self, json: &Bytes) -> Result<Bytes, Refusal> {
+        self.sink.preview(&Item::new(json, None, "", &self.body)?)
+    }
 }
 
 /// How a receiver of a kind is built, without touching the network.
