@@ -36,6 +36,7 @@ test: tools ## Builds and runs every test, against real servers
 lint: $(CARGO_DENY) ## Checks formatting, lints, dependency rules and documentation
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
+	cargo fetch --locked --quiet
 	"$(CARGO_DENY)" --offline --locked check bans licenses sources
 	RUSTDOCFLAGS="-D warnings -A rustdoc::private-intra-doc-links" cargo doc --locked --workspace --no-deps --document-private-items --quiet
 
