@@ -124,6 +124,16 @@ pub fn process(runtime: Runtime, work: impl Future<Output = anyhow::Result<()>>)
     }
 }
 
+/// Ends a command that does its work at once: sets up the TLS provider, prints an error that ends it.
+#[must_use]
+pub fn answer(work: impl FnOnce() -> anyhow::Result<ExitCode>) -> ExitCode {
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    work().unwrap_or_else(|error| {
+        report(&error);
+        ExitCode::FAILURE
+    })
+}
+
 #[allow(clippy::print_stderr, reason = "an error that ends the process is for the person who started it, logging may not run yet")]
 fn report(error: &anyhow::Error) {
     eprintln!("error: {error:#}");

@@ -4,7 +4,7 @@
 //! delivered. Errors are what Herald does not start with, and what it starts with although it cannot be meant (an unknown key, a pattern that never matches).
 
 use std::{
-    io::{self, IsTerminal as _, Read as _, Write as _},
+    io::{self, IsTerminal as _, Read as _},
     path::{Path, PathBuf},
     process::ExitCode,
 };
@@ -48,7 +48,7 @@ enum Output {
 }
 
 /// What was found in a file.
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Findings {
     errors: Vec<Problem>,
     warnings: Vec<Problem>,
@@ -137,7 +137,8 @@ fn pretty(name: &str, findings: &Findings) -> String {
 
 fn as_json(name: &str, findings: &Findings) -> Value {
     let list = |problems: &[Problem]| -> Vec<Value> {
-        let one = |Problem { line, column, path, message}: &Problem| json!({"line": line, "column": column, "path": path, "message": message});
+        let one =
+            |Problem { line, column, path, message }: &Problem| json!({"line": line, "column": column, "path": path, "message": message});
         problems.iter().map(one).collect()
     };
     json!({"file": name, "errors": list(&findings.errors), "warnings": list(&findings.warnings)})
@@ -154,7 +155,8 @@ fn explain_all(findings: &Findings, events: &Path, output: Output) -> anyhow::Re
             _ => vec![event],
         };
         for item in items {
-            let enriched: EnrichedEvent = serde_json::from_value(item).with_context(|| format!("{} holds what is no event", events.display()))?;
+            let enriched: EnrichedEvent =
+                serde_json::from_value(item).with_context(|| format!("{} holds what is no event", events.display()))?;
             let payload = to_go_json(&enriched)?;
             let explanation = explainer.explain(&payload)?;
             let deliveries = deliveries(&explanation, receivers, &payload.into());

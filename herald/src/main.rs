@@ -1,5 +1,6 @@
 //! `herald`, the command people type: the whole exporter in one process, and looking into a running one.
 
+mod check;
 mod cluster;
 mod connect;
 mod demo;
@@ -32,6 +33,8 @@ enum Command {
     /// Runs all four stages in one process, with a nats-server of its own unless --nats is given
     #[command(after_help = args::STAGE_HELP)]
     Up(up::UpArgs),
+    /// Says what is wrong with a configuration, and what becomes of an event under it
+    Check(check::CheckArgs),
     /// Shows events as they come, or from a time on
     Tail(tail::TailArgs),
     /// Shows streams, consumers, backlogs, dead letters and rates
@@ -48,9 +51,14 @@ enum Command {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse_from(args::arguments());
+    // What needs no server answers at once, with an exit code of its own.
+    if let Command::Check(args) = &arguments.command {
+        return stage::answer(|| check::run(args));
+    }
     let runtime = if matches!(arguments.command, Command::Up(_)) { Runtime::ManyThreads } else { Runtime::OneThread };
     stage::process(runtime, async move {
         match arguments.command {
+            Command::Check(_) => Ok(()),
             Command::Up(args) => up::run(args).await,
             Command::Tail(args) => tail::run(args).await,
             Command::Status(args) => status::run(args).await,

@@ -46,7 +46,9 @@ impl Error {
             }
             // What a type says of a text may repeat the text.
             let message = match message.split_once(", expected ") {
-                Some((_, expected)) if secret || node.is_hidden() => format!("found {}, expected {expected}", if secret { "a secret".to_owned() } else { node.found() }),
+                Some((_, expected)) if secret || node.is_hidden() => {
+                    format!("found {}, expected {expected}", if secret { "a secret".to_owned() } else { node.found() })
+                }
                 None if node.is_hidden() => "the value of a variable cannot be used here".to_owned(),
                 _ => message,
             };

@@ -98,7 +98,7 @@ route:
 #[test]
 fn receivers_under_not_are_ignored_and_bad_patterns_there_are_found() {
     let loaded = config("receivers: [{name: a, stdout: {}}]\nroute: {match: [{not: {receiver: a, reason: '*x'}}]}");
-    let said: Vec<String> = loaded.warnings.iter().map(ToString::to_string).collect();
+    let said: Vec<String> = loaded.mistakes.iter().chain(&loaded.warnings).map(ToString::to_string).collect();
     assert_eq!(said.len(), 2, "{said:?}");
     assert!(said.iter().any(|text| text.contains("a receiver under not is ignored")));
     assert!(said.iter().any(|text| text.contains(r#"".*x" is probably meant"#)));

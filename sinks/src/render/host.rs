@@ -1,7 +1,10 @@
 //! The world as templates see it.
 
 use herald_common::env;
-use herald_template::{Host, go::time::{Location, Time}};
+use herald_template::{
+    Host,
+    go::time::{Location, Time},
+};
 use rand::Rng as _;
 
 /// The real clock, environment and chance; which functions reach them is decided when a template is parsed.

@@ -9,13 +9,20 @@ use herald_template_event::EnhancedEvent;
 use schemars::JsonSchema;
 use serde::{Deserialize, de::IgnoredAny};
 
-use super::{Templates, text::{Secrecy, Text}};
+use super::{
+    Templates,
+    text::{Secrecy, Text},
+};
 use crate::sink::Refusal;
 
 /// Stands for `layout` among a kind's keys; [`Layout::new`] reads it.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[schemars(transparent)]
-pub(crate) struct LayoutKey(#[schemars(with = "serde_json::Map<String, serde_json::Value>")] #[allow(dead_code)] IgnoredAny);
+pub(crate) struct LayoutKey(
+    #[schemars(with = "serde_json::Map<String, serde_json::Value>")]
+    #[allow(dead_code)]
+    IgnoredAny,
+);
 
 /// A layout, ready to render.
 #[derive(Debug)]

@@ -82,15 +82,13 @@ impl Text {
                 out.extend_from_slice(text.as_bytes());
                 Ok(())
             }
-            Self::Template(template, secrecy) => {
-                template.render(out, Value::pointer_to(event), &World, LIMITS).map_err(|error| Refusal {
-                    reason: match secrecy {
-                        Secrecy::Public => error.to_string(),
-                        Secrecy::Secret => "a secret template fails on this event".to_owned(),
-                    },
-                    permanent: true,
-                })
-            }
+            Self::Template(template, secrecy) => template.render(out, Value::pointer_to(event), &World, LIMITS).map_err(|error| Refusal {
+                reason: match secrecy {
+                    Secrecy::Public => error.to_string(),
+                    Secrecy::Secret => "a secret template fails on this event".to_owned(),
+                },
+                permanent: true,
+            }),
         }
     }
 }

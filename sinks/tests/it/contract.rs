@@ -30,8 +30,8 @@ fn only(config: Config) -> Receiver {
 #[test]
 fn every_kind_has_a_documented_sample_that_builds_offline() {
     for kind in registry::KINDS.iter().filter(|row| row.is_served).map(|row| row.kind) {
-        let Loaded { config, warnings } = load(sample(kind));
-        assert_eq!(warnings, [], "{kind}");
+        let Loaded { config, mistakes, warnings } = load(sample(kind));
+        assert_eq!((mistakes, warnings), (vec![], vec![]), "{kind}");
         let receiver = only(config);
         assert_eq!(receiver.kind, kind);
         let built = registry::build(&receiver, &Templates::default()).unwrap_or_else(|problem| panic!("{kind}: {problem}"));
@@ -62,10 +62,7 @@ fn what_cannot_work_is_refused_with_its_place_and_without_secrets() {
             "3:12: receivers[0].slack: receivers of kind slack are not served yet, keep the exporter you have for it and remove it here",
         ),
         ("slack: {fields: 7}", "3:20: receivers[0].slack.fields: found \"7\", expected a map"),
-        (
-            "stdout: {layout: [a]}",
-            "3:22: receivers[0].stdout.layout: a layout is a map of keys, each with a template, a list or a map",
-        ),
+        ("stdout: {layout: [a]}", "3:22: receivers[0].stdout.layout: a layout is a map of keys, each with a template, a list or a map"),
         (
             "stdout: {layout: {a: {b: ['{{ .Reason'] }}}",
             "3:31: receivers[0].stdout.layout.a.b[0]: this is no template that can work: template: template:1: unclosed action",
@@ -74,10 +71,7 @@ fn what_cannot_work_is_refused_with_its_place_and_without_secrets() {
             "file: {path: x, layout: {a: '{{ .NoSuch }}'}}",
             "3:33: receivers[0].file.layout.a: this is no template that can work: template: template:1:3: executing \"template\" at <.NoSuch>: can't evaluate field NoSuch in type *kube.EnhancedEvent",
         ),
-        (
-            "stdout: {layout: {a: .inf}}",
-            "3:26: receivers[0].stdout.layout.a: JSON has no such number, put it in quotes to send the text",
-        ),
+        ("stdout: {layout: {a: .inf}}", "3:26: receivers[0].stdout.layout.a: JSON has no such number, put it in quotes to send the text"),
         ("file: {}", "3:11: receivers[0].file: path is missing, name the file to write"),
         ("webhook: {}", "3:14: receivers[0].webhook: endpoint is missing, name the address to post to"),
         ("webhook: {endpoint: hunter2}", "3:25: receivers[0].webhook.endpoint: this is no address: relative URL without a base"),
@@ -90,7 +84,8 @@ fn what_cannot_work_is_refused_with_its_place_and_without_secrets() {
         ("webhook: {endpoint: 'https://h', tls: {certFile: c}}", "3:43: receivers[0].webhook.tls.certFile: needs keyFile beside it"),
     ] {
         let receiver = only(load(&format!("receivers:\n  - name: r\n    {kind}\n")).config);
-        let problem = registry::build(&receiver, &Templates::default()).err().unwrap_or_else(|| panic!("{kind} must be refused")).to_string();
+        let problem =
+            registry::build(&receiver, &Templates::default()).err().unwrap_or_else(|| panic!("{kind} must be refused")).to_string();
         assert_eq!(problem, wanted, "for {kind}");
     }
 }
