@@ -1,7 +1,7 @@
 //! The one configuration file of all stages, and what is wrong with it.
 //!
 //! In goes the text of a `config.yaml`, as users of kubernetes-event-exporter have it; out comes a [`Config`] with warnings, or every problem found, each
-//! with line, column and path. The steps: [`variables`] puts `${NAME}` where it stands, [`document`] reads the YAML into a tree that knows its places,
+//! with line, column and path. The steps: [`variables`] puts `${NAME}` where it stands, [`mod@document`] reads the YAML into a tree that knows its places,
 //! [`decode`] turns a node into a type, this module checks what types cannot. A stage reads the parts it needs; a receiver's own keys stay a node, which
 //! the sinks decode.
 //!
@@ -133,6 +133,14 @@ impl Default for Config {
             receivers: Vec::new(),
         }
     }
+}
+
+/// Reads a text as a tree of nodes that know their places, variables put in.
+///
+/// # Errors
+/// What is wrong with the text as YAML, or with its variables.
+pub fn document(text: &str, lookup: &dyn Fn(&str) -> Option<String>) -> Result<Node, Vec<Problem>> {
+    document::parse(text, lookup)
 }
 
 /// A configuration with what is odd about it.

@@ -49,12 +49,15 @@ enum Output {
 
 /// What was found in a file.
 #[derive(Default)]
-struct Findings {
-    errors: Vec<Problem>,
-    warnings: Vec<Problem>,
+pub(crate) struct Findings {
+    pub(crate) errors: Vec<Problem>,
+    pub(crate) warnings: Vec<Problem>,
     /// The configuration and its receivers, when it can be used.
-    usable: Option<(Config, Vec<(String, Result<Built, Problem>)>)>,
+    usable: Option<(Config, Receivers)>,
 }
+
+/// Receivers by name, as far as they could be built.
+type Receivers = Vec<(String, Result<Built, Problem>)>;
 
 pub(crate) fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
     let name = if args.file == Path::new("-") { "standard input".to_owned() } else { args.file.display().to_string() };
@@ -76,7 +79,7 @@ pub(crate) fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
     })
 }
 
-fn read(path: &Path) -> anyhow::Result<String> {
+pub(crate) fn read(path: &Path) -> anyhow::Result<String> {
     if path == Path::new("-") {
         let mut text = String::new();
         io::stdin().read_to_string(&mut text).context("cannot read standard input")?;
@@ -86,7 +89,7 @@ fn read(path: &Path) -> anyhow::Result<String> {
 }
 
 /// A reader that goes away, such as `head`, is no error.
-fn print(out: &mut dyn io::Write, text: &str) -> io::Result<()> {
+pub(crate) fn print(out: &mut dyn io::Write, text: &str) -> io::Result<()> {
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         other => other,
@@ -94,7 +97,7 @@ fn print(out: &mut dyn io::Write, text: &str) -> io::Result<()> {
 }
 
 /// Looks for everything that is wrong with a configuration.
-fn examine(name: &str, text: &str) -> Findings {
+pub(crate) fn examine(name: &str, text: &str) -> Findings {
     let Loaded { config, mistakes, warnings } = match Config::parse(name, text, &|variable| env::var(variable)) {
         Ok(loaded) => loaded,
         Err(error) => return Findings { errors: error.problems, ..Findings::default() },
@@ -173,11 +176,7 @@ fn explain_all(findings: &Findings, events: &Path, output: Output) -> anyhow::Re
 /// A receiver and what it would be sent.
 type Delivery<'a> = (&'a str, Result<String, String>);
 
-fn deliveries<'a>(
-    explanation: &'a Explanation,
-    receivers: &[(String, Result<Built, Problem>)],
-    payload: &bytes::Bytes,
-) -> Vec<Delivery<'a>> {
+fn deliveries<'a>(explanation: &'a Explanation, receivers: &Receivers, payload: &bytes::Bytes) -> Vec<Delivery<'a>> {
     let mut all: Vec<Delivery<'a>> = Vec::new();
     for name in &explanation.routed {
         if all.iter().any(|(known, _)| known == name) {

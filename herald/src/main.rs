@@ -5,9 +5,11 @@ mod cluster;
 mod connect;
 mod demo;
 mod healthcheck;
+mod migrate;
 mod nats_server;
 mod output;
 mod replay;
+mod schema;
 mod status;
 mod tail;
 mod up;
@@ -35,6 +37,10 @@ enum Command {
     Up(up::UpArgs),
     /// Says what is wrong with a configuration, and what becomes of an event under it
     Check(check::CheckArgs),
+    /// Prints a configuration of kubernetes-event-exporter with notes on what means something else here
+    Migrate(migrate::MigrateArgs),
+    /// Prints the JSON Schema of the configuration, for editors
+    Schema,
     /// Shows events as they come, or from a time on
     Tail(tail::TailArgs),
     /// Shows streams, consumers, backlogs, dead letters and rates
@@ -52,13 +58,16 @@ enum Command {
 fn main() -> ExitCode {
     let arguments = Arguments::parse_from(args::arguments());
     // What needs no server answers at once, with an exit code of its own.
-    if let Command::Check(args) = &arguments.command {
-        return stage::answer(|| check::run(args));
+    match &arguments.command {
+        Command::Check(args) => return stage::answer(|| check::run(args)),
+        Command::Migrate(args) => return stage::answer(|| migrate::run(args)),
+        Command::Schema => return stage::answer(schema::run),
+        _ => {}
     }
     let runtime = if matches!(arguments.command, Command::Up(_)) { Runtime::ManyThreads } else { Runtime::OneThread };
     stage::process(runtime, async move {
         match arguments.command {
-            Command::Check(_) => Ok(()),
+            Command::Check(_) | Command::Migrate(_) | Command::Schema => Ok(()),
             Command::Up(args) => up::run(args).await,
             Command::Tail(args) => tail::run(args).await,
             Command::Status(args) => status::run(args).await,

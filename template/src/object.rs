@@ -50,7 +50,7 @@ pub trait Struct: Object {
     const DESCRIPTOR: &'static StructType;
 }
 
-/// Describes a Rust struct to templates: its descriptor, [`Struct`](crate::Struct) and [`Object`](crate::Object).
+/// Describes a Rust struct to templates: its descriptor, [`Struct`] and [`Object`].
 ///
 /// A line of `fields` is `plain` or `embedded`, the Go name, the Rust field, and how JSON names it. `call` answers the
 /// declared methods; `json` is what the type's own `MarshalJSON` gives, if it has one.

@@ -140,5 +140,5 @@ fn compare<'s>(time: &GoTime, method: &str, args: &[Value<'_>]) -> Result<Value<
 /// The type of the embedded time, for readers of the descriptors above.
 #[test]
 fn the_embedded_time_is_go_s() {
-    assert!(META_TIME.fields[0].ty.as_struct().is_some_and(|ty| ty.same(&TIME)));
+    assert!(META_TIME.fields[0].ty.as_struct().is_some_and(|ty| ty.same(&herald_template::clock::TIME)));
 }
