@@ -1,7 +1,7 @@
 //! The one configuration file of all stages, and what is wrong with it.
 //!
 //! In goes the text of a `config.yaml`, as users of kubernetes-event-exporter have it; out comes a [`Config`] with warnings, or every problem found, each
-//! with line, column and path. The steps: [`variables`] puts `${NAME}` where it stands, [`document`] reads the YAML into a tree that knows its places,
+//! with line, column and path. The steps: [`variables`] puts `${NAME}` where it stands, [`mod@document`] reads the YAML into a tree that knows its places,
 //! [`decode`] turns a node into a type, this module checks what types cannot. A stage reads the parts it needs; a receiver's own keys stay a node, which
 //! the sinks decode.
 //!
@@ -18,6 +18,7 @@ mod variables;
 
 use std::{path::Path, time::Duration};
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 pub use self::{
@@ -25,12 +26,12 @@ pub use self::{
     nats::{Encoding, Encodings, Limits, Nats, Storage, Streams, Tls as NatsTls},
     problem::{ConfigError, Problem},
     receiver::{KINDS, Receiver, ReceiverOptions},
-    route::{Route, Rule},
-    values::{Located, LogFormat, LogLevel, Period, Rate, Secret},
+    route::{Patterns, Route, Rule},
+    values::{Located, LogFormat, LogLevel, Period, Rate, Secret, Several},
 };
 
 /// The whole configuration.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Config {
     /// Least severe log level printed.
@@ -66,8 +67,12 @@ pub struct Config {
     pub lookup_patience: Period,
     /// How long a stage may take to stop.
     pub shutdown_grace: Period,
+    /// Whether rules look at `series.count`, `reportingComponent` and `reportingInstance` where an event has no `count`, `component` and `host`.
+    pub match_reporting_fields: bool,
     /// Which event goes to which receiver.
     pub route: Route,
+    /// What templates may see beside the event.
+    pub templates: Templates,
     /// NATS.
     pub nats: Nats,
     /// Where events go.
@@ -75,8 +80,18 @@ pub struct Config {
     pub receivers: Vec<Receiver>,
 }
 
+/// What templates may see beside the event.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct Templates {
+    /// Whether `env` and `expandenv` read the environment of the sinks.
+    pub env: bool,
+    /// Whether `getHostByName` asks the network; a template that calls it waits for the answer.
+    pub network: bool,
+}
+
 /// Taking turns by a `coordination.k8s.io` Lease.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct LeaderElection {
     /// Whether watchers take turns; otherwise all of them watch, and duplicates are dropped by their identity.
@@ -111,11 +126,21 @@ impl Default for Config {
             cache_size: 1_024,
             lookup_patience: Period(Duration::from_secs(300)),
             shutdown_grace: Period(Duration::from_secs(25)),
+            match_reporting_fields: false,
             route: Route::default(),
+            templates: Templates::default(),
             nats: Nats::default(),
             receivers: Vec::new(),
         }
     }
+}
+
+/// Reads a text as a tree of nodes that know their places, variables put in.
+///
+/// # Errors
+/// What is wrong with the text as YAML, or with its variables.
+pub fn document(text: &str, lookup: &dyn Fn(&str) -> Option<String>) -> Result<Node, Vec<Problem>> {
+    document::parse(text, lookup)
 }
 
 /// A configuration with what is odd about it.
@@ -123,7 +148,9 @@ impl Default for Config {
 pub struct Loaded {
     /// The configuration.
     pub config: Config,
-    /// What works, but probably not as meant.
+    /// What is not as meant: unknown keys, patterns that never match. Herald runs with them as the exporter before it did; `herald check` takes them for errors.
+    pub mistakes: Vec<Problem>,
+    /// What works, but may surprise.
     pub warnings: Vec<Problem>,
 }
 
@@ -147,12 +174,11 @@ impl Config {
     pub fn parse(file: &str, text: &str, lookup: &dyn Fn(&str) -> Option<String>) -> Result<Loaded, ConfigError> {
         let fail = |problems| ConfigError::new(file, problems);
         let root = document::parse(text, lookup).map_err(fail)?;
-        let mut warnings = Vec::new();
-        let mut errors = Vec::new();
+        let (mut errors, mut mistakes, mut warnings) = (Vec::new(), Vec::new(), Vec::new());
         let (own, receiver_nodes) = root.split("receivers");
         let mut config: Self = match decode::decode(&own) {
             Ok((config, unknown)) => {
-                warnings.extend(unknown);
+                mistakes.extend(unknown);
                 config
             }
             Err(problem) => {
@@ -161,10 +187,10 @@ impl Config {
             }
         };
         if let Some(node) = receiver_nodes {
-            config.receivers = receiver::read(&node, &mut errors, &mut warnings);
+            config.receivers = receiver::read(&node, &mut errors, &mut mistakes);
         }
-        config.check(&own, &mut errors, &mut warnings);
-        if errors.is_empty() { Ok(Loaded { config, warnings }) } else { Err(fail(errors)) }
+        config.check(&own, &mut errors, &mut mistakes, &mut warnings);
+        if errors.is_empty() { Ok(Loaded { config, mistakes, warnings }) } else { Err(fail(errors)) }
     }
 
     /// Returns the namespaces to watch, empty for all.
@@ -182,7 +208,7 @@ impl Config {
         Duration::from_secs(self.max_event_age_seconds.or(self.throttle_period).unwrap_or(5))
     }
 
-    fn check(&self, root: &Node, errors: &mut Vec<Problem>, warnings: &mut Vec<Problem>) {
+    fn check(&self, root: &Node, errors: &mut Vec<Problem>, mistakes: &mut Vec<Problem>, warnings: &mut Vec<Problem>) {
         let at = |path: &str, message: String| root.problem_at(path, message);
         if self.throttle_period.is_some() {
             if self.max_event_age_seconds.is_some() {
@@ -214,7 +240,7 @@ impl Config {
         }
         receiver::check_names(&self.receivers, errors);
         let names: Vec<&str> = self.receivers.iter().map(|receiver| receiver.name.value.as_str()).collect();
-        self.route.check(&names, errors, warnings);
+        self.route.check(&names, errors, mistakes, warnings);
     }
 }
 

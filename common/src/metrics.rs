@@ -29,8 +29,14 @@ pub struct Metrics {
     pub read_cache_hits: IntCounter,
     /// Object lookups that went to the API server.
     pub read_cache_misses: IntCounter,
-    /// Events dropped by a rule, by the rule's path.
+    /// Events dropped by a rule, by the rule's name or path.
     pub dropped: IntCounterVec,
+    /// Events a rule sent to its receiver, by the rule's name or path.
+    pub matched: IntCounterVec,
+    /// Attempts to load a changed configuration, by `result`: `success` or `failure`.
+    pub config_reloads: IntCounterVec,
+    /// Whether the configuration in use is the file's: 0 after a file that could not be used.
+    pub config_current: IntGauge,
     /// Gap markers published, by reason.
     pub gaps: IntCounterVec,
     received: IntCounterVec,
@@ -99,6 +105,11 @@ impl Metrics {
                 "The total number of read requests served from kube-apiserver when looking up object metadata",
             )?,
             dropped: family.counters("herald_events_dropped_total", "Events that a rule or option kept from receivers", &["rule"])?,
+            config_reloads: family.counters("herald_config_reloads_total", "Attempts to load a changed configuration", &["result"])?,
+            config_current: family.register(IntGauge::new(
+                family.name("herald_config_last_reload_successful"),
+                "Whether the configuration in use is the file's",
+            )?)?,
             gaps: family.counters("herald_gaps_total", "Gap markers published: places where events may be missing", &["reason"])?,
             received: family.counters("herald_events_received_total", "Events taken in", &stage)?,
             published: family.counters(
@@ -109,6 +120,7 @@ impl Metrics {
             acked: family.counters("herald_events_acked_total", "Events acknowledged upstream", &stage)?,
             retried: family.counters("herald_events_retried_total", "Attempts that were repeated", &stage)?,
             dead_lettered: family.counters("herald_events_dead_lettered_total", "Events given up and kept as dead letters", &stage)?,
+            matched: family.counters("herald_events_matched_total", "Events that a rule sent to its receiver", &["rule"])?,
             lost: family.counters("herald_events_lost_total", "Messages that a stream's limits dropped before they were read", &stage)?,
             in_flight: family.gauges("herald_events_in_flight", "Events being worked on", &stage)?,
             pending: family.gauges("herald_events_pending", "Events waiting in the stage's stream", &stage)?,

@@ -16,14 +16,17 @@ use crate::{
     health::Health,
     logging,
     metrics::{Metrics, StageMetrics},
+    reload::Reloads,
     shutdown,
 };
 
 /// What a stage is given.
 #[derive(Clone)]
 pub struct Context {
-    /// The configuration.
+    /// The configuration the process began with.
     pub config: Arc<Config>,
+    /// Further configurations.
+    pub reloads: Reloads,
     /// The kubeconfig file of the command line.
     pub kubeconfig: Option<std::path::PathBuf>,
     /// NATS.
@@ -121,6 +124,16 @@ pub fn process(runtime: Runtime, work: impl Future<Output = anyhow::Result<()>>)
     }
 }
 
+/// Ends a command that does its work at once: sets up the TLS provider, prints an error that ends it.
+#[must_use]
+pub fn answer(work: impl FnOnce() -> anyhow::Result<ExitCode>) -> ExitCode {
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    work().unwrap_or_else(|error| {
+        report(&error);
+        ExitCode::FAILURE
+    })
+}
+
 #[allow(clippy::print_stderr, reason = "an error that ends the process is for the person who started it, logging may not run yet")]
 fn report(error: &anyhow::Error) {
     eprintln!("error: {error:#}");
@@ -131,14 +144,14 @@ fn report(error: &anyhow::Error) {
 /// # Errors
 /// When the configuration cannot be used.
 pub fn prepare(args: &StageArgs) -> anyhow::Result<(Config, CancellationToken)> {
-    let Loaded { mut config, warnings } = Config::load(&args.conf)?;
+    let Loaded { mut config, mistakes, warnings } = Config::load(&args.conf)?;
     if let Some(nats) = &args.nats {
         config.nats.url = Some(nats.clone());
         config.nats.urls.clear();
     }
     logging::init(config.log_level, config.log_format);
-    for warning in warnings {
-        tracing::warn!("{}:{warning}", args.conf.display());
+    for problem in mistakes.iter().chain(&warnings) {
+        tracing::warn!("{}:{problem}", args.conf.display());
     }
     Ok((config, shutdown::on_signals()?))
 }
@@ -146,8 +159,10 @@ pub fn prepare(args: &StageArgs) -> anyhow::Result<(Config, CancellationToken)> 
 /// What all stages of one process share.
 #[derive(Clone)]
 pub struct Process {
-    /// The configuration.
+    /// The configuration the process began with.
     pub config: Arc<Config>,
+    /// Further configurations.
+    pub reloads: Reloads,
     /// All metrics.
     pub metrics: Arc<Metrics>,
     /// Readiness and progress.
@@ -171,7 +186,24 @@ impl Process {
             draining.1.cancelled().await;
             draining.0.drain();
         });
-        Ok(Self { config: Arc::new(config), metrics, health, stop })
+        let config = Arc::new(config);
+        let reloads = if args.conf.exists() {
+            Reloads::of(args.conf.clone(), config.clone(), metrics.clone(), stop.clone())
+        } else {
+            Reloads::never(config.clone())
+        };
+        Ok(Self { config, reloads, metrics, health, stop })
+    }
+
+    /// A process without an admin server whose configuration never changes: for stages inside another program, such as a test.
+    ///
+    /// # Errors
+    /// When `metricsNamePrefix` does not make valid names.
+    pub fn bare(config: Config) -> anyhow::Result<Self> {
+        let metrics = Metrics::new(&config.metrics_name_prefix).context("cannot set up metrics")?;
+        let config = Arc::new(config);
+        let reloads = Reloads::never(config.clone());
+        Ok(Self { config, reloads, metrics, health: Health::default(), stop: CancellationToken::new() })
     }
 
     /// Connects to NATS for a stage and returns its context.
@@ -184,6 +216,7 @@ impl Process {
         let bus = Bus::connect(&self.config.nats, S::BINARY, condition, &self.stop).await?;
         Ok(Context {
             config: self.config.clone(),
+            reloads: self.reloads.clone(),
             kubeconfig,
             bus,
             stage_metrics: self.metrics.stage(S::NAME),

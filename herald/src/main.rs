@@ -1,12 +1,15 @@
 //! `herald`, the command people type: the whole exporter in one process, and looking into a running one.
 
+mod check;
 mod cluster;
 mod connect;
 mod demo;
 mod healthcheck;
+mod migrate;
 mod nats_server;
 mod output;
 mod replay;
+mod schema;
 mod status;
 mod tail;
 mod up;
@@ -32,6 +35,12 @@ enum Command {
     /// Runs all four stages in one process, with a nats-server of its own unless --nats is given
     #[command(after_help = args::STAGE_HELP)]
     Up(up::UpArgs),
+    /// Says what is wrong with a configuration, and what becomes of an event under it
+    Check(check::CheckArgs),
+    /// Prints a configuration of kubernetes-event-exporter with notes on what means something else here
+    Migrate(migrate::MigrateArgs),
+    /// Prints the JSON Schema of the configuration, for editors
+    Schema,
     /// Shows events as they come, or from a time on
     Tail(tail::TailArgs),
     /// Shows streams, consumers, backlogs, dead letters and rates
@@ -48,9 +57,17 @@ enum Command {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse_from(args::arguments());
+    // What needs no server answers at once, with an exit code of its own.
+    match &arguments.command {
+        Command::Check(args) => return stage::answer(|| check::run(args)),
+        Command::Migrate(args) => return stage::answer(|| migrate::run(args)),
+        Command::Schema => return stage::answer(schema::run),
+        _ => {}
+    }
     let runtime = if matches!(arguments.command, Command::Up(_)) { Runtime::ManyThreads } else { Runtime::OneThread };
     stage::process(runtime, async move {
         match arguments.command {
+            Command::Check(_) | Command::Migrate(_) | Command::Schema => Ok(()),
             Command::Up(args) => up::run(args).await,
             Command::Tail(args) => tail::run(args).await,
             Command::Status(args) => status::run(args).await,

@@ -7,6 +7,7 @@
 //! In go enriched events of every cluster; out go the same bytes, one message for each receiver. An event is acknowledged once every stream has its
 //! message; an event nobody wants is acknowledged at once. The router never encodes an event, never looks anything up, and any number of replicas may run.
 
+pub mod explain;
 mod first;
 pub mod route;
 pub mod rule;
@@ -92,6 +93,7 @@ struct Target {
 /// It stands apart from the stage so that `herald replay` can route as the router does.
 pub struct Decider {
     tree: Tree,
+    reporting_fields: bool,
     targets: HashMap<String, Target>,
 }
 
@@ -106,6 +108,7 @@ impl Decider {
         };
         Self {
             tree: Tree::compile(&config.route),
+            reporting_fields: config.match_reporting_fields,
             targets: config.receivers.iter().map(|receiver| (receiver.name.value.clone(), target(receiver))).collect(),
         }
     }
@@ -116,7 +119,11 @@ impl Decider {
     /// When the payload is no event.
     pub fn delivers(&self, payload: &[u8], content_type: Option<&str>, receiver: &str) -> anyhow::Result<bool> {
         let view = View::read(payload, content_type)?;
-        Ok(self.tree.route(&view.event()).receivers.contains(&receiver))
+        Ok(self.tree.route(&self.event(&view)).receivers.contains(&receiver))
+    }
+
+    fn event<'a>(&self, view: &'a View<'_>) -> rule::Event<'a> {
+        view.event(self.reporting_fields)
     }
 }
 
@@ -145,6 +152,7 @@ impl Routing {
         let mut tick = tokio::time::interval(Duration::from_secs(5));
         let metrics = self.context.stage_metrics.clone();
         let stop = self.context.stop.clone();
+        let mut changes = self.context.reloads.subscribe();
         let mut stopping = false;
         let mut drained = false;
         while !(drained && self.outbox.is_empty()) {
@@ -170,6 +178,8 @@ impl Routing {
                     }
                     None => drained = true,
                 },
+                // The outbox creates the streams of new receivers.
+                config = changes.next() => self.decider = Decider::new(&config, &self.context.bus),
                 _ = tick.tick() => {}
             }
             pulse.beat();
@@ -183,10 +193,13 @@ impl Routing {
             Ok(view) => view,
             Err(error) => return self.unreadable(delivery, &error).await,
         };
-        let event = view.event();
+        let event = self.decider.event(&view);
         let decision = self.decider.tree.route(&event);
         for rule in &decision.dropped_by {
             self.context.metrics.dropped.with_label_values(&[rule]).inc();
+        }
+        for rule in &decision.matched_by {
+            self.context.metrics.matched.with_label_values(&[rule]).inc();
         }
         let mut targets: Vec<(Arc<str>, String)> = Vec::with_capacity(decision.receivers.len());
         for name in &decision.receivers {

@@ -5,14 +5,21 @@
 
 use herald_common::config;
 
-use crate::rule::{Event, Rule};
+use crate::rule::{Event, Mismatch, Rule};
 
 /// A compiled tree of rules.
 #[derive(Debug)]
 pub struct Tree {
-    drop: Vec<(String, Rule)>,
-    r#match: Vec<Rule>,
+    drop: Vec<Placed>,
+    r#match: Vec<Placed>,
     routes: Vec<Tree>,
+}
+
+/// A rule and where it stands.
+#[derive(Debug)]
+struct Placed {
+    path: String,
+    rule: Rule,
 }
 
 /// What becomes of an event.
@@ -22,8 +29,25 @@ pub struct Decision<'a> {
     pub hits: Vec<&'a str>,
     /// The receivers, each once, in the order of their first hit.
     pub receivers: Vec<&'a str>,
-    /// Paths of the drop rules that ended a node, for example `route.routes[0].drop[1]`.
+    /// Names (or else paths, for example `route.routes[0].drop[1]`) of the drop rules that ended a node.
     pub dropped_by: Vec<&'a str>,
+    /// Names (or else paths) of the match rules that delivered.
+    pub matched_by: Vec<&'a str>,
+}
+
+/// A rule that was looked at on the way through the tree.
+#[derive(Debug)]
+pub struct Step<'a> {
+    /// Where it stands, for example `route.routes[0].match[1]`.
+    pub path: &'a str,
+    /// Whether it is a drop rule.
+    pub drops: bool,
+    /// Its receiver.
+    pub receiver: Option<&'a str>,
+    /// Whether it sets no condition.
+    pub is_empty: bool,
+    /// Why it does not match; `None` when it does.
+    pub mismatch: Option<Mismatch<'a>>,
 }
 
 impl Tree {
@@ -34,42 +58,71 @@ impl Tree {
     }
 
     fn compile_at(route: &config::Route, path: &str) -> Self {
+        let compile = |key: &str, rules: &[config::Rule]| {
+            let placed = rules.iter().enumerate().map(|(at, rule)| {
+                let path = format!("{path}.{key}[{at}]");
+                Placed { rule: Rule::compile(rule, &path), path }
+            });
+            placed.collect()
+        };
         Self {
-            drop: route.drop.iter().enumerate().map(|(at, rule)| (format!("{path}.drop[{at}]"), Rule::compile(rule))).collect(),
-            r#match: route.r#match.iter().map(Rule::compile).collect(),
+            drop: compile("drop", &route.drop),
+            r#match: compile("match", &route.r#match),
             routes: route.routes.iter().enumerate().map(|(at, sub)| Self::compile_at(sub, &format!("{path}.routes[{at}]"))).collect(),
         }
     }
 
     /// Decides where an event goes.
     #[must_use]
-    pub fn route(&self, event: &Event<'_>) -> Decision<'_> {
+    pub fn route<'a>(&'a self, event: &'a Event<'_>) -> Decision<'a> {
         let mut decision = Decision::default();
-        self.visit(event, &mut decision);
-        for hit in &decision.hits {
-            if !decision.receivers.contains(hit) {
-                decision.receivers.push(hit);
+        self.visit(event, &mut |placed, drops, mismatch| {
+            if mismatch.is_some() {
+                return;
             }
-        }
+            if drops {
+                decision.dropped_by.push(&placed.rule.label);
+            } else if let Some(receiver) = &placed.rule.receiver {
+                decision.hits.push(receiver);
+                decision.matched_by.push(&placed.rule.label);
+                if !decision.receivers.contains(&receiver.as_str()) {
+                    decision.receivers.push(receiver);
+                }
+            }
+        });
         decision
     }
 
-    fn visit<'a>(&'a self, event: &Event<'_>, decision: &mut Decision<'a>) {
-        if let Some((path, _)) = self.drop.iter().find(|(_, rule)| rule.matches(event)) {
-            decision.dropped_by.push(path);
-            return;
+    /// Lists every rule that is looked at for an event, in order, and why it does not match.
+    #[must_use]
+    pub fn explain<'a>(&'a self, event: &'a Event<'_>) -> Vec<Step<'a>> {
+        let mut steps = Vec::new();
+        self.visit(event, &mut |placed, drops, mismatch| {
+            let rule = &placed.rule;
+            steps.push(Step { path: &placed.path, drops, receiver: rule.receiver.as_deref(), is_empty: rule.is_empty(), mismatch });
+        });
+        steps
+    }
+
+    /// Walks through the tree and shows each rule it looks at, whether it is a drop rule, and why it does not match.
+    fn visit<'a>(&'a self, event: &'a Event<'_>, see: &mut impl FnMut(&'a Placed, bool, Option<Mismatch<'a>>)) {
+        for placed in &self.drop {
+            let mismatch = placed.rule.mismatch(event);
+            let drops = mismatch.is_none();
+            see(placed, true, mismatch);
+            if drops {
+                return;
+            }
         }
         let mut all = true;
-        for rule in &self.r#match {
-            if !rule.matches(event) {
-                all = false;
-            } else if let Some(receiver) = &rule.receiver {
-                decision.hits.push(receiver);
-            }
+        for placed in &self.r#match {
+            let mismatch = placed.rule.mismatch(event);
+            all &= mismatch.is_none();
+            see(placed, false, mismatch);
         }
         if all {
             for sub in &self.routes {
-                sub.visit(event, decision);
+                sub.visit(event, see);
             }
         }
     }

@@ -25,8 +25,19 @@ pub(crate) struct View<'a> {
     count: i32,
     #[serde(borrow, rename = "type")]
     type_: Text<'a>,
+    series: Option<Series>,
+    #[serde(borrow)]
+    reporting_component: Text<'a>,
+    #[serde(borrow)]
+    reporting_instance: Text<'a>,
     #[serde(borrow)]
     involved_object: Object<'a>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Series {
+    count: i32,
 }
 
 #[derive(Default, Deserialize)]
@@ -68,8 +79,9 @@ impl<'a> View<'a> {
         event::decode(payload, content_type)
     }
 
-    /// Returns the fields as rules know them.
-    pub(crate) fn event(&self) -> Event<'_> {
+    /// Returns the fields as rules know them. With `reporting_fields`, what events.k8s.io emitters leave empty is taken from where they put it.
+    pub(crate) fn event(&self, reporting_fields: bool) -> Event<'_> {
+        let series = self.series.as_ref().filter(|_| reporting_fields && self.count == 0);
         Event {
             uid: &self.metadata.uid.0,
             resource_version: &self.metadata.resource_version.0,
@@ -77,15 +89,19 @@ impl<'a> View<'a> {
             reason: &self.reason.0,
             message: &self.message.0,
             type_: &self.type_.0,
-            count: self.count,
-            component: &self.source.component.0,
-            host: &self.source.host.0,
+            count: series.map_or(self.count, |series| series.count),
+            component: own_or(&self.source.component.0, &self.reporting_component.0, reporting_fields),
+            host: own_or(&self.source.host.0, &self.reporting_instance.0, reporting_fields),
             api_version: &self.involved_object.api_version.0,
             kind: &self.involved_object.kind.0,
             labels: &self.involved_object.labels.0,
             annotations: &self.involved_object.annotations.0,
         }
     }
+}
+
+fn own_or<'a>(own: &'a str, other: &'a str, use_other: bool) -> &'a str {
+    if use_other && own.is_empty() { other } else { own }
 }
 
 /// A string that borrows when it can.

@@ -47,7 +47,7 @@ pub(crate) struct Lane {
 }
 
 impl Lane {
-    pub(crate) fn new(context: &Context, receiver: &Receiver, built: Built) -> Self {
+    pub(crate) fn new(context: &Context, receiver: &Receiver, built: Built, stop: CancellationToken) -> Self {
         let (name, options, defaults) = (&receiver.name.value, &receiver.options, built.defaults);
         let batch = options.batch.unwrap_or(defaults.batch).min(defaults.max_batch);
         let concurrency = options.concurrency.unwrap_or(defaults.concurrency);
@@ -63,7 +63,7 @@ impl Lane {
             batch,
             concurrency,
             patience: context.config.shutdown_grace.0.saturating_sub(LAST_WORDS),
-            stop: context.stop.clone(),
+            stop,
             bus: context.bus.clone(),
             pulse: context.health.pulse(&format!("sinks: {name}"), Duration::from_secs(120)),
             sender: Arc::new(Sender::new(context, receiver, built)),

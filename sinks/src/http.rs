@@ -1,10 +1,13 @@
 //! HTTP as receivers use it: a client of their own, and what an answer means.
 
+mod headers;
+
 use std::time::Duration;
 
 use jiff::Timestamp;
 use reqwest::{Client, StatusCode, header};
 
+pub(crate) use self::headers::Headers;
 use crate::{sink::SendError, tls::Tls};
 
 /// Makes a client for one receiver. Redirects are not followed; `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY` are honoured.

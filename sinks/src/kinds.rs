@@ -5,5 +5,6 @@
 #![deny(dead_code)]
 
 pub mod file;
+pub(crate) mod later;
 pub mod stdout;
 pub mod webhook;

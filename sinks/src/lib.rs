@@ -11,18 +11,22 @@ mod deliver;
 mod http;
 pub mod kinds;
 pub mod registry;
+pub mod render;
 mod retry;
 pub mod sink;
 pub mod tls;
 mod writer;
 
+use std::collections::HashMap;
+
 use herald_common::{
-    config::{ConfigError, Problem},
+    CancellationToken,
+    config::{Config, ConfigError, Receiver},
     stage::{Context, Stage},
 };
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 
-use crate::deliver::Lane;
+use crate::{deliver::Lane, render::Templates};
 
 /// The sinks.
 #[derive(Clone, Debug, Default)]
@@ -51,35 +55,99 @@ impl Stage for Sinks {
     }
 
     async fn run(self, context: Context) -> anyhow::Result<()> {
-        let receivers = &context.config.receivers;
-        if let Some(unknown) = self.only.iter().find(|name| !receivers.iter().any(|receiver| receiver.name.value == **name)) {
+        if let Some(unknown) = self.only.iter().find(|name| !context.config.receivers.iter().any(|receiver| receiver.name.value == **name))
+        {
             anyhow::bail!("--receiver {unknown}: the configuration has no receiver of that name");
         }
-        let served = receivers.iter().filter(|receiver| self.only.is_empty() || self.only.contains(&receiver.name.value));
-        let mut lanes = JoinSet::new();
-        let mut problems: Vec<Problem> = Vec::new();
-        for receiver in served {
-            match registry::build(receiver) {
-                Ok(built) => {
-                    for warning in &built.warnings {
-                        tracing::warn!(receiver = receiver.name.value, "{warning}");
-                    }
-                    lanes.spawn(Lane::new(&context, receiver, built).run());
-                }
+        let mut changes = context.reloads.subscribe();
+        let mut lanes = Lanes { context, only: self.only, running: HashMap::new(), tasks: JoinSet::new() };
+        lanes.follow(&lanes.context.config.clone()).await?;
+        let stop = lanes.context.stop.clone();
+        while !stop.is_cancelled() {
+            tokio::select! {
+                () = stop.cancelled() => {}
+                Some(ended) = lanes.tasks.join_next() => lanes.forget(ended),
+                config = changes.next() => if let Err(error) = lanes.follow(&config).await {
+                    tracing::error!("the changed receivers cannot be used, the old ones stay in use:\n{error}");
+                    lanes.context.metrics.config_reloads.with_label_values(&["failure"]).inc();
+                    lanes.context.metrics.config_current.set(0);
+                },
+            }
+        }
+        lanes.drain(|_| true).await;
+        Ok(())
+    }
+}
+
+/// The receivers that are served.
+struct Lanes {
+    context: Context,
+    /// Only these, unless it is empty.
+    only: Vec<String>,
+    running: HashMap<String, (Receiver, CancellationToken)>,
+    /// Each returns its receiver's name.
+    tasks: JoinSet<String>,
+}
+
+impl Lanes {
+    /// Serves the receivers of a configuration from now on: those that are as before go on undisturbed, the others drain and begin anew.
+    ///
+    /// # Errors
+    /// When one cannot be built; then nothing changes.
+    async fn follow(&mut self, config: &Config) -> Result<(), ConfigError> {
+        let wanted = |receiver: &&Receiver| self.only.is_empty() || self.only.contains(&receiver.name.value);
+        let served: Vec<&Receiver> = config.receivers.iter().filter(wanted).collect();
+        let is_as_before = |receiver: &Receiver| self.running.get(&receiver.name.value).is_some_and(|(running, _)| running == receiver);
+        let templates = Templates::new(&config.templates);
+        let (mut fresh, mut problems) = (Vec::new(), Vec::new());
+        for receiver in served.iter().filter(|receiver| !is_as_before(receiver)) {
+            match registry::build(receiver, &templates) {
+                Ok(built) => fresh.push((*receiver, built)),
                 Err(problem) => problems.push(problem),
             }
         }
         if !problems.is_empty() {
-            return Err(ConfigError { file: "configuration".to_owned(), problems }.into());
+            return Err(ConfigError { file: "configuration".to_owned(), problems });
         }
-        while let Some(ended) = lanes.join_next().await {
-            if let Err(error) = ended {
-                tracing::error!(%error, "a receiver's task ended unexpectedly");
-                context.stop.cancel();
+        self.drain(|receiver| !served.contains(&receiver)).await;
+        for (receiver, built) in fresh {
+            for mistake in &built.mistakes {
+                tracing::warn!(receiver = receiver.name.value, "{mistake}");
+            }
+            let (name, stop) = (receiver.name.value.clone(), self.context.stop.child_token());
+            let lane = Lane::new(&self.context, receiver, built, stop.clone());
+            self.running.insert(name.clone(), (receiver.clone(), stop));
+            self.tasks.spawn(async move {
+                lane.run().await;
+                name
+            });
+        }
+        Ok(())
+    }
+
+    /// Stops some lanes and waits until they have drained.
+    async fn drain(&mut self, some: impl Fn(&Receiver) -> bool) {
+        let leaving =
+            |lanes: &Self| lanes.running.values().filter(|(receiver, _)| some(receiver)).map(|(_, stop)| stop.clone()).collect::<Vec<_>>();
+        for stop in leaving(self) {
+            stop.cancel();
+        }
+        while !leaving(self).is_empty() {
+            match self.tasks.join_next().await {
+                Some(ended) => self.forget(ended),
+                None => break,
             }
         }
-        // Without any receiver there is still something to do: be there until stopped.
-        context.stop.cancelled().await;
-        Ok(())
+    }
+
+    fn forget(&mut self, ended: Result<String, JoinError>) {
+        match ended {
+            Ok(name) => drop(self.running.remove(&name)),
+            // No receiver must go unserved unnoticed.
+            Err(error) => {
+                tracing::error!(%error, "a receiver's task ended unexpectedly");
+                self.context.stop.cancel();
+            }
+        }
     }
 }

@@ -2,9 +2,16 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use herald_common::config::{Problem, Receiver};
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::de::DeserializeOwned;
 
-use crate::{kinds, sink::Sink};
+use crate::{
+    kinds::{self, later},
+    render::{Body, Templates},
+    sink::{Item, Refusal, Sink},
+};
 
 /// How a kind likes to be used; a receiver's options go first.
 #[derive(Clone, Copy, Debug)]
@@ -25,33 +32,87 @@ pub struct Built {
     pub sink: Box<dyn Sink>,
     /// How its kind likes to be used.
     pub defaults: Defaults,
-    /// Whether dots in the keys of labels and annotations become `_`.
-    pub de_dot: bool,
-    /// What is odd about its configuration.
-    pub warnings: Vec<Problem>,
+    /// What is sent of each event, for kinds that send one payload an event.
+    pub(crate) body: Body,
+    /// Keys that mean nothing.
+    pub mistakes: Vec<Problem>,
 }
 
-/// A row: a kind's name and how a receiver of it is built, without touching the network.
-type Row = (&'static str, fn(&Receiver) -> Result<Built, Problem>);
+impl Built {
+    /// Shows what would be sent of an event, given as JSON.
+    ///
+    /// # Errors
+    /// When it is no event, or a template fails on it.
+    pub fn preview(&self, json: &Bytes) -> Result<Bytes, Refusal> {
+        self.sink.preview(&Item::new(json, None, "", &self.body)?)
+    }
+}
 
-/// The kinds that are served.
-pub const KINDS: &[Row] = &[("stdout", kinds::stdout::build), ("file", kinds::file::build), ("webhook", kinds::webhook::build)];
+/// How a receiver of a kind is built, without touching the network.
+type Build = fn(&Receiver, &Templates) -> Result<Built, Problem>;
+
+/// A row: a kind's name, how it is built, and the schema of its keys.
+#[derive(Clone, Copy)]
+pub struct Row {
+    /// The kind's name, its key in a receiver.
+    pub kind: &'static str,
+    /// Whether it is served, or only known.
+    pub is_served: bool,
+    build: Build,
+    schema: fn(&mut SchemaGenerator) -> Schema,
+}
+
+impl Row {
+    const fn served<Keys: JsonSchema>(kind: &'static str, build: Build) -> Self {
+        Self { kind, is_served: true, build, schema: schema::<Keys> }
+    }
+
+    const fn known<Keys: JsonSchema + DeserializeOwned>(kind: &'static str) -> Self {
+        Self { kind, is_served: false, build: |receiver, _| later::refuse::<Keys>(receiver), schema: schema::<Keys> }
+    }
+
+    /// The JSON Schema of the kind's keys.
+    pub fn schema(&self, generator: &mut SchemaGenerator) -> Schema {
+        (self.schema)(generator)
+    }
+}
+
+fn schema<Keys: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
+    generator.subschema_for::<Keys>()
+}
+
+/// The kinds.
+pub const KINDS: &[Row] = &[
+    Row::served::<kinds::stdout::Config>("stdout", kinds::stdout::build),
+    Row::served::<kinds::file::Config>("file", kinds::file::build),
+    Row::served::<kinds::webhook::Config>("webhook", kinds::webhook::build),
+    Row::known::<later::Pipe>("pipe"),
+    Row::known::<later::Elasticsearch>("elasticsearch"),
+    Row::known::<later::Opensearch>("opensearch"),
+    Row::known::<later::Loki>("loki"),
+    Row::known::<later::Slack>("slack"),
+    Row::known::<later::Teams>("teams"),
+    Row::known::<later::Opsgenie>("opsgenie"),
+    Row::known::<later::Kafka>("kafka"),
+    Row::known::<later::Kinesis>("kinesis"),
+    Row::known::<later::Firehose>("firehose"),
+    Row::known::<later::Sns>("sns"),
+    Row::known::<later::Sqs>("sqs"),
+    Row::known::<later::Eventbridge>("eventbridge"),
+    Row::known::<later::Opscenter>("opscenter"),
+    Row::known::<later::Pubsub>("pubsub"),
+    Row::known::<later::Bigquery>("bigquery"),
+    Row::known::<later::Syslog>("syslog"),
+    Row::known::<later::InMemory>("inMemory"),
+];
 
 /// Builds a receiver.
 ///
 /// # Errors
 /// When its configuration cannot work, or its kind is not served yet.
-pub fn build(receiver: &Receiver) -> Result<Built, Problem> {
-    let Some((_, build)) = KINDS.iter().find(|(kind, _)| *kind == receiver.kind) else {
-        let known: Vec<&str> = KINDS.iter().map(|(kind, _)| *kind).collect();
-        return Err(receiver.spec.problem(format!(
-            "receivers of kind {} are not served yet, served are {}",
-            receiver.kind,
-            known.join(", ")
-        )));
-    };
-    if let Some(layout) = receiver.spec.get("layout") {
-        return Err(layout.problem("layouts are not supported yet, remove it to get the whole event".to_owned()));
+pub fn build(receiver: &Receiver, templates: &Templates) -> Result<Built, Problem> {
+    match KINDS.iter().find(|row| row.kind == receiver.kind) {
+        Some(row) => (row.build)(receiver, templates),
+        None => Err(receiver.spec.problem(format!("receivers of kind {} are not known", receiver.kind))),
     }
-    build(receiver)
 }

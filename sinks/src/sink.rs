@@ -2,21 +2,27 @@
 //!
 //! A kind encodes and sends a batch once and says what the answer means. Waiting, repeating, giving up and counting are the core's.
 
-use std::time::Duration;
+use std::{sync::OnceLock, time::Duration};
 
 use bytes::Bytes;
 use futures_util::{FutureExt as _, future::BoxFuture};
-use herald_common::{
-    bus::{Delivery, header},
-    config::Encoding,
-    event::{self, EnrichedEvent},
-};
+use herald_template_event::EnhancedEvent;
+
+use crate::render::{self, Body};
 
 /// A receiver's sending end.
 pub trait Sink: Send + Sync {
     /// Looks whether the receiver is there, without delivering anything; asked once at start, for the log. By default nothing can be asked.
     fn check(&self) -> BoxFuture<'_, Result<(), SendError>> {
         std::future::ready(Ok(())).boxed()
+    }
+
+    /// Shows what would be sent for an event, without sending it.
+    ///
+    /// # Errors
+    /// When a template fails on it.
+    fn preview(&self, item: &Item) -> Result<Bytes, Refusal> {
+        Ok(item.body.clone())
     }
 
     /// Sends a batch once; its size is at most what the kind asked for.
@@ -26,27 +32,38 @@ pub trait Sink: Send + Sync {
 /// One event to deliver.
 #[derive(Clone, Debug)]
 pub struct Item {
-    /// The event as JSON, exactly as it is exported.
-    pub json: Bytes,
+    /// What is sent of it: the event as it is exported, or what the layout makes of it.
+    pub body: Bytes,
     /// The event's identity, for the protocol's idempotency key.
     pub identity: String,
+    message: Bytes,
+    content_type: Option<String>,
+    event: OnceLock<EnhancedEvent>,
 }
 
 impl Item {
-    /// Reads a message; with `de_dot` the dots in the keys of labels and annotations become `_`. JSON that needs no change is not decoded.
+    /// Makes the item of a message.
     ///
     /// # Errors
-    /// When it holds no event.
-    pub(crate) fn read(delivery: &Delivery, de_dot: bool) -> anyhow::Result<Self> {
-        let content_type = delivery.headers.get(header::CONTENT_TYPE);
-        let packed = content_type == Some(Encoding::MessagePack.content_type());
-        let json = if de_dot || packed {
-            let event: EnrichedEvent = event::decode_enriched(&delivery.payload, content_type)?;
-            event::to_go_json(&if de_dot { event.de_dot() } else { event })?.into()
-        } else {
-            delivery.payload.clone()
-        };
-        Ok(Self { json, identity: delivery.identity().to_owned() })
+    /// When it holds no event, or the layout fails on it.
+    pub(crate) fn new(message: &Bytes, content_type: Option<&str>, identity: &str, body: &Body) -> Result<Self, Refusal> {
+        Ok(Self {
+            body: body.encode(message, content_type)?,
+            identity: identity.to_owned(),
+            message: message.clone(),
+            content_type: content_type.map(str::to_owned),
+            event: OnceLock::new(),
+        })
+    }
+
+    /// The event as templates see it.
+    pub(crate) fn event(&self) -> Result<&EnhancedEvent, Refusal> {
+        if let Some(event) = self.event.get() {
+            return Ok(event);
+        }
+        let event = herald_common::event::decode_enriched(&self.message, self.content_type.as_deref());
+        let event = event.map_err(|error| Refusal { reason: format!("no event: {error}"), permanent: true })?;
+        Ok(self.event.get_or_init(|| render::typed(&event)))
     }
 }
 

@@ -13,10 +13,11 @@ use rustls::{
     crypto::{self, CryptoProvider},
     pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime, pem::PemObject as _},
 };
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 /// The keys of `tls`.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Tls {
     /// Whether any certificate is taken. Only for tests.

@@ -81,6 +81,11 @@ impl Process {
         self.signal("TERM")
     }
 
+    /// Asks the process to read its configuration again (SIGHUP).
+    pub fn hang_up(&self) -> Result<()> {
+        self.signal("HUP")
+    }
+
     /// Stops the process without ending it (SIGSTOP): its connections stay open and nothing answers on them.
     pub fn pause(&self) -> Result<()> {
         self.signal("STOP")

@@ -11,7 +11,7 @@ use serde::{
     de::{self, IntoDeserializer, Visitor},
 };
 
-use super::{Located, Node, NodeKind as Kind, Problem, Secret, document::Key, problem::nearest};
+use super::{Located, Node, NodeKind as Kind, Problem, Secret, Several, document::Key, problem::nearest};
 
 impl Node {
     /// Decodes this node; returns the value and the keys that `T` does not know.
@@ -40,8 +40,19 @@ impl Error {
     fn at(self, node: &Node, secret: bool) -> Problem {
         let Self { message, place } = self;
         place.unwrap_or_else(|| {
-            let found = if secret { "a secret".to_owned() } else { node.found() };
-            node.problem(message.replace(FOUND, &found))
+            if message.contains(FOUND) {
+                let found = if secret { "a secret".to_owned() } else { node.found() };
+                return node.problem(message.replace(FOUND, &found));
+            }
+            // What a type says of a text may repeat the text.
+            let message = match message.split_once(", expected ") {
+                Some((_, expected)) if secret || node.is_hidden() => {
+                    format!("found {}, expected {expected}", if secret { "a secret".to_owned() } else { node.found() })
+                }
+                None if node.is_hidden() => "the value of a variable cannot be used here".to_owned(),
+                _ => message,
+            };
+            node.problem(message)
         })
     }
 
@@ -204,6 +215,14 @@ impl<'de> de::Deserializer<'de> for Decoder<'_> {
         if name == Located::<()>::MARKER {
             return visitor.visit_seq(Parts { decoder: self, at: 0 });
         }
+        if name == Several::<()>::MARKER {
+            let items = match &self.node.kind {
+                Kind::Seq(items) => items.as_slice(),
+                Kind::Null => &[],
+                _ => std::slice::from_ref(self.node),
+            };
+            return visitor.visit_seq(Items { decoder: self, items: items.iter() });
+        }
         // serde's derive names a newtype struct by its type.
         let secret = name == std::any::type_name::<Secret>().rsplit("::").next().unwrap_or_default();
         visitor.visit_newtype_struct(Self { secret, ..self })
@@ -312,7 +331,7 @@ pub(super) fn unknown_key(key: &Key, node: &Node, known: &[&str]) -> Problem {
     }
 }
 
-/// The four parts of a [`Located`] value.
+/// The five parts of a [`Located`] value.
 struct Parts<'a> {
     decoder: Decoder<'a>,
     at: u8,
@@ -328,7 +347,8 @@ impl<'de> de::SeqAccess<'de> for Parts<'_> {
             1 => seed.deserialize(node.line.into_deserializer()).map(Some),
             2 => seed.deserialize(node.column.into_deserializer()).map(Some),
             3 => seed.deserialize(node.path.as_str().into_deserializer()).map(Some),
-            4 => seed.deserialize(self.decoder).map(Some),
+            4 => seed.deserialize(node.is_hidden().into_deserializer()).map(Some),
+            5 => seed.deserialize(self.decoder).map(Some),
             _ => Ok(None),
         }
     }

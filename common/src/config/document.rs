@@ -7,7 +7,7 @@ use serde_saphyr::{Location, Options, Spanned};
 
 use super::{Problem, variables::Variables};
 
-/// A value of the file.
+/// A value of the file; two are equal when they say the same, wherever they stand.
 #[derive(Clone, Debug)]
 pub struct Node {
     /// What it is.
@@ -20,8 +20,14 @@ pub struct Node {
     pub path: String,
 }
 
+impl PartialEq for Node {
+    fn eq(&self, other: &Self) -> bool {
+        self.kind == other.kind
+    }
+}
+
 /// What a node is.
-#[derive(Clone)]
+#[derive(Clone, PartialEq)]
 pub enum Kind {
     /// `null`, `~` or nothing.
     Null,
@@ -53,7 +59,13 @@ impl fmt::Debug for Kind {
     }
 }
 
-/// A key of a map.
+impl PartialEq for Key {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
+
+/// A key of a map; two are equal when their texts are.
 #[derive(Clone, Debug)]
 pub struct Key {
     /// Its text.
@@ -109,6 +121,12 @@ impl Node {
             })
             .collect();
         (Self { kind: Kind::Map(rest), line, column, path }, taken)
+    }
+
+    /// Tells whether it is a scalar that holds a variable's value, which must not be shown.
+    #[must_use]
+    pub fn is_hidden(&self) -> bool {
+        matches!(self.kind, Kind::Scalar { hidden: true, .. })
     }
 
     /// Says in a few words what this node is, for messages.

@@ -2,12 +2,13 @@
 
 use std::{path::PathBuf, time::Duration};
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::Secret;
 
 /// How to reach NATS and how to keep the streams there.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Nats {
     /// One server, `nats://host:4222` or `tls://host:4222`; several may be separated by commas.
@@ -123,7 +124,7 @@ impl Nats {
 }
 
 /// TLS to NATS.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Tls {
     /// PEM file of the authorities that sign the server's certificate.
@@ -135,7 +136,7 @@ pub struct Tls {
 }
 
 /// Where a stream is kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Storage {
     /// On disk: survives a restart of nats-server.
@@ -145,7 +146,7 @@ pub enum Storage {
 }
 
 /// How raw or enriched events are written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Encoding {
     /// MessagePack with field names.
@@ -166,7 +167,7 @@ impl Encoding {
 }
 
 /// Encodings of the payloads.
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Encodings {
     /// Of raw events.
@@ -182,7 +183,7 @@ impl Default for Encodings {
 }
 
 /// Limits of the streams.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Streams {
     /// Raw events.
@@ -214,7 +215,7 @@ impl Default for Streams {
 }
 
 /// Limits of one stream; what is left out keeps the default.
-#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Limits {
     /// Oldest message kept, in seconds; 0 means no limit.

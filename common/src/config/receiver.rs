@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{Located, Node, NodeKind, Period, Problem, Rate, decode, document::Key, problem::nearest};
@@ -35,8 +36,8 @@ pub const KINDS: &[&str] = &[
 /// Kinds that page or chat: by default they get only the first version of an event.
 const FIRST_ONLY: &[&str] = &["slack", "teams", "opsgenie", "opscenter"];
 
-/// A receiver.
-#[derive(Clone, Debug)]
+/// A receiver; two are equal when they say the same, wherever they stand.
+#[derive(Clone, Debug, PartialEq)]
 pub struct Receiver {
     /// Its name, by which rules call it.
     pub name: Located<String>,
@@ -57,7 +58,7 @@ impl Receiver {
 }
 
 /// Options of every receiver; what is left out has a default of the kind.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ReceiverOptions {
     /// Whether every version of an event is delivered, or the first only.
@@ -77,9 +78,9 @@ pub struct ReceiverOptions {
 const OPTION_KEYS: &[&str] = &["updates", "maxAttempts", "concurrency", "batch", "timeout", "rateLimit"];
 
 /// Reads the list of receivers.
-pub(super) fn read(list: &Node, errors: &mut Vec<Problem>, warnings: &mut Vec<Problem>) -> Vec<Receiver> {
+pub(super) fn read(list: &Node, errors: &mut Vec<Problem>, mistakes: &mut Vec<Problem>) -> Vec<Receiver> {
     match &list.kind {
-        NodeKind::Seq(items) => items.iter().filter_map(|item| read_one(item, errors, warnings)).collect(),
+        NodeKind::Seq(items) => items.iter().filter_map(|item| read_one(item, errors, mistakes)).collect(),
         NodeKind::Null => Vec::new(),
         _ => {
             errors.push(list.problem(format!("found {}, expected a list of receivers", list.found())));
@@ -88,7 +89,7 @@ pub(super) fn read(list: &Node, errors: &mut Vec<Problem>, warnings: &mut Vec<Pr
     }
 }
 
-fn read_one(node: &Node, errors: &mut Vec<Problem>, warnings: &mut Vec<Problem>) -> Option<Receiver> {
+fn read_one(node: &Node, errors: &mut Vec<Problem>, mistakes: &mut Vec<Problem>) -> Option<Receiver> {
     let NodeKind::Map(entries) = &node.kind else {
         errors.push(node.problem(format!("found {}, expected name and one kind of receiver", node.found())));
         return None;
@@ -111,7 +112,7 @@ fn read_one(node: &Node, errors: &mut Vec<Problem>, warnings: &mut Vec<Problem>)
             });
             return None;
         } else {
-            warnings.push(decode::unknown_key(&entry.0, &entry.1, OPTION_KEYS));
+            mistakes.push(decode::unknown_key(&entry.0, &entry.1, OPTION_KEYS));
         }
     }
     let options = Node { kind: NodeKind::Map(options), ..node.clone() };
@@ -150,7 +151,7 @@ fn read_one(node: &Node, errors: &mut Vec<Problem>, warnings: &mut Vec<Problem>)
     }
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 struct Named {
     name: Located<String>,
 }

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Located, Problem, problem::nearest};
+use super::{Located, Problem, Several, problem::nearest};
 use crate::pattern;
 
 /// A node of the tree.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Route {
     /// An event that one of these matches goes no further.
@@ -19,25 +20,36 @@ pub struct Route {
     pub routes: Vec<Route>,
 }
 
+/// A pattern, or a list of which one must match: Go's regular expressions, unanchored.
+pub type Patterns = Several<Located<String>>;
+
 /// A rule: every field that is set must match.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
-#[allow(missing_docs, reason = "the fields are those of the event, each an unanchored regular expression")]
+#[allow(missing_docs, reason = "the fields are those of the event, each with patterns")]
 pub struct Rule {
-    pub labels: BTreeMap<String, Located<String>>,
-    pub annotations: BTreeMap<String, Located<String>>,
-    pub message: Located<String>,
-    pub api_version: Located<String>,
-    pub kind: Located<String>,
-    pub namespace: Located<String>,
-    pub reason: Located<String>,
+    /// What the rule is called in metrics and explanations, instead of its path.
+    pub name: String,
+    pub labels: BTreeMap<String, Patterns>,
+    pub annotations: BTreeMap<String, Patterns>,
+    pub message: Patterns,
+    pub api_version: Patterns,
+    pub kind: Patterns,
+    pub namespace: Patterns,
+    /// Names of namespaces, of which the event's must be one.
+    pub namespaces: Vec<String>,
+    /// Names of namespaces, of which the event's must be none.
+    pub exclude_namespaces: Vec<String>,
+    pub reason: Patterns,
     #[serde(rename = "type")]
-    pub type_: Located<String>,
+    pub type_: Patterns,
     /// The lowest `count` that matches.
     pub min_count: i32,
-    pub component: Located<String>,
-    pub host: Located<String>,
-    /// The receiver a matching event goes to; of no effect in `drop`.
+    pub component: Patterns,
+    pub host: Patterns,
+    /// Rules of which none may match.
+    pub not: Several<Rule>,
+    /// The receiver a matching event goes to; of no effect in `drop` and `not`.
     pub receiver: Option<Located<String>>,
 }
 
@@ -46,17 +58,27 @@ impl Rule {
     pub fn patterns(&self) -> impl Iterator<Item = &Located<String>> {
         let fields =
             [&self.message, &self.api_version, &self.kind, &self.namespace, &self.reason, &self.type_, &self.component, &self.host];
-        fields.into_iter().chain(self.labels.values()).chain(self.annotations.values()).filter(|pattern| !pattern.value.is_empty())
+        let all = fields.into_iter().chain(self.labels.values()).chain(self.annotations.values());
+        all.flat_map(|patterns| &patterns.0).filter(|pattern| !pattern.value.is_empty())
+    }
+
+    /// This rule and the rules inside it.
+    fn with_inner(&self) -> Vec<&Rule> {
+        let mut all = vec![self];
+        all.extend(self.not.0.iter().flat_map(Rule::with_inner));
+        all
     }
 }
 
 impl Route {
     /// Checks receivers and patterns of the whole tree.
-    pub(super) fn check(&self, receivers: &[&str], errors: &mut Vec<Problem>, warnings: &mut Vec<Problem>) {
-        for rule in &self.drop {
-            if let Some(receiver) = &rule.receiver {
-                warnings.push(receiver.problem("a receiver in a drop rule is ignored".to_owned()));
-            }
+    pub(super) fn check(&self, receivers: &[&str], errors: &mut Vec<Problem>, mistakes: &mut Vec<Problem>, warnings: &mut Vec<Problem>) {
+        for receiver in self.drop.iter().filter_map(|rule| rule.receiver.as_ref()) {
+            warnings.push(receiver.problem("a receiver in a drop rule is ignored".to_owned()));
+        }
+        let rules: Vec<&Rule> = self.drop.iter().chain(&self.r#match).flat_map(Rule::with_inner).collect();
+        for receiver in rules.iter().flat_map(|rule| &rule.not.0).filter_map(|rule| rule.receiver.as_ref()) {
+            warnings.push(receiver.problem("a receiver under not is ignored".to_owned()));
         }
         for receiver in self.r#match.iter().filter_map(|rule| rule.receiver.as_ref()).filter(|receiver| !receiver.value.is_empty()) {
             if !receivers.contains(&receiver.value.as_str()) {
@@ -67,10 +89,10 @@ impl Route {
                 errors.push(receiver.problem(format!("no receiver is called {:?}, {advice}", receiver.value)));
             }
         }
-        for found in self.drop.iter().chain(&self.r#match).flat_map(Rule::patterns) {
+        for found in rules.into_iter().flat_map(Rule::patterns) {
             if let Err(reason) = pattern::compile(&found.value) {
                 let advice = repaired(&found.value).map_or_else(String::new, |meant| format!(", {meant:?} is probably meant"));
-                warnings.push(
+                mistakes.push(
                     found.problem(format!(
                         "found {:?}, which is not a regular expression and never matches ({reason}){advice}",
                         found.value
@@ -79,7 +101,7 @@ impl Route {
             }
         }
         for route in &self.routes {
-            route.check(receivers, errors, warnings);
+            route.check(receivers, errors, mistakes, warnings);
         }
     }
 }

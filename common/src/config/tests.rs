@@ -13,7 +13,8 @@ fn error(text: &str) -> String {
 }
 
 fn warnings(text: &str) -> Vec<String> {
-    parse(text).expect("must load").warnings.iter().map(ToString::to_string).collect()
+    let loaded = parse(text).expect("must load");
+    loaded.mistakes.iter().chain(&loaded.warnings).map(ToString::to_string).collect()
 }
 
 #[test]
@@ -58,11 +59,11 @@ receivers:
 "#,
     )
     .expect("loads");
-    assert_eq!(loaded.warnings, []);
+    assert_eq!((loaded.mistakes, loaded.warnings), (vec![], vec![]));
     let config = loaded.config;
     assert_eq!(config.cluster_name, "1.10", "a string keeps the characters of the file");
     assert_eq!(config.route.routes[1].drop[0].min_count, 6);
-    assert_eq!(config.route.routes[1].drop[0].labels["version"].value, "2");
+    assert_eq!(config.route.routes[1].drop[0].labels["version"].0[0].value, "2");
     assert_eq!(config.receivers[0].kind, "stdout");
     assert!(config.receivers[0].wants_updates());
     assert!(!config.receivers[1].wants_updates());

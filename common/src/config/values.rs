@@ -1,11 +1,12 @@
 //! Small types that configuration values are made of.
 
-use std::{fmt, num::NonZeroU32, time::Duration};
+use std::{borrow::Cow, fmt, num::NonZeroU32, time::Duration};
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, de};
 
 /// A secret: readable through [`Secret::expose`] only, never printed.
-#[derive(Clone, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 pub struct Secret(String);
 
 impl Secret {
@@ -28,8 +29,8 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// A value with its place in the file.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// A value with its place in the file; two are equal when their values are, wherever they stand.
+#[derive(Clone, Debug, Default)]
 pub struct Located<T> {
     /// The value.
     pub value: T,
@@ -39,6 +40,8 @@ pub struct Located<T> {
     pub column: u32,
     /// Path of its key.
     pub path: String,
+    /// Whether it holds a variable's value, which must not be shown.
+    pub hidden: bool,
 }
 
 impl<T> Located<T> {
@@ -52,9 +55,17 @@ impl<T> Located<T> {
     }
 }
 
+impl<T: PartialEq> PartialEq for Located<T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.value == other.value
+    }
+}
+
+impl<T: Eq> Eq for Located<T> {}
+
 impl<T> From<T> for Located<T> {
     fn from(value: T) -> Self {
-        Self { value, line: 0, column: 0, path: String::new() }
+        Self { value, line: 0, column: 0, path: String::new(), hidden: false }
     }
 }
 
@@ -69,17 +80,59 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Located<T> {
             }
 
             fn visit_seq<A: de::SeqAccess<'de>>(self, mut parts: A) -> Result<Self::Value, A::Error> {
-                let missing = || de::Error::custom("a located value has four parts");
+                let missing = || de::Error::custom("a located value has five parts");
                 Ok(Located {
                     line: parts.next_element()?.ok_or_else(missing)?,
                     column: parts.next_element()?.ok_or_else(missing)?,
                     path: parts.next_element()?.ok_or_else(missing)?,
+                    hidden: parts.next_element()?.ok_or_else(missing)?,
                     value: parts.next_element()?.ok_or_else(missing)?,
                 })
             }
 
             fn visit_newtype_struct<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
                 T::deserialize(deserializer).map(Located::from)
+            }
+        }
+        deserializer.deserialize_newtype_struct(Self::MARKER, Visitor(std::marker::PhantomData))
+    }
+}
+
+/// One value, or a list of them; nothing is an empty list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Several<T>(pub Vec<T>);
+
+impl<T> Several<T> {
+    /// The name under which [`super::decode`] knows this type.
+    pub(super) const MARKER: &'static str = "$herald::Several";
+}
+
+impl<T> Default for Several<T> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Several<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor<T>(std::marker::PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> de::Visitor<'de> for Visitor<T> {
+            type Value = Several<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a value or a list of values")
+            }
+
+            fn visit_seq<A: de::SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
+                let mut all = Vec::new();
+                while let Some(item) = items.next_element()? {
+                    all.push(item);
+                }
+                Ok(Several(all))
+            }
+
+            fn visit_newtype_struct<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+                T::deserialize(deserializer).map(|value| Several(vec![value]))
             }
         }
         deserializer.deserialize_newtype_struct(Self::MARKER, Visitor(std::marker::PhantomData))
@@ -146,6 +199,56 @@ impl std::str::FromStr for Rate {
     }
 }
 
+/// The schema of a type written as text, or as a number.
+macro_rules! schema_of_text {
+    ($($type:ty => $name:literal, $schema:tt;)*) => {$(
+        impl JsonSchema for $type {
+            fn schema_name() -> Cow<'static, str> {
+                $name.into()
+            }
+
+            fn json_schema(_: &mut SchemaGenerator) -> Schema {
+                json_schema!($schema)
+            }
+        }
+    )*};
+}
+
+schema_of_text! {
+    Period => "Period", {"description": "Seconds, or a duration such as 90s, 1m30s, 250ms", "type": ["number", "string"]};
+    Rate => "Rate", {"description": "A number a second, or 10/s, 60/m, 100/h", "type": ["integer", "string"]};
+    LogLevel => "LogLevel", {"enum": ["trace", "debug", "info", "warn", "error", "fatal", "panic"]};
+}
+
+impl<T: JsonSchema> JsonSchema for Located<T> {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        T::schema_name()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        generator.subschema_for::<T>()
+    }
+}
+
+impl<T: JsonSchema> JsonSchema for Several<T> {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        format!("OneOrSeveral_{}", T::schema_name()).into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let one = generator.subschema_for::<T>();
+        json_schema!({"anyOf": [one, {"type": "array", "items": one}]})
+    }
+}
+
 macro_rules! deserialize_from_text {
     ($($type:ty),*) => {$(
         impl<'de> Deserialize<'de> for $type {
@@ -204,7 +307,7 @@ impl std::str::FromStr for LogLevel {
 }
 
 /// Form of the log lines.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum LogFormat {
     /// One JSON object a line.

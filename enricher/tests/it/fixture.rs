@@ -10,8 +10,6 @@ use herald_common::{
     },
     config::Config,
     event::Event,
-    health::Health,
-    metrics::Metrics,
     stage::{self, Process},
     subjects,
 };
@@ -48,8 +46,7 @@ impl Fixture {
         let config = format!("clusterName: c\nkubeQPS: 1000\nkubeBurst: 1000\n{config}");
         let mut config = Config::parse("config.yaml", &config, &|_| None).expect("the configuration loads").config;
         config.nats.url = Some(nats.url());
-        let metrics = Metrics::new("").expect("metrics");
-        let process = Process { config: Arc::new(config), metrics, health: Health::default(), stop: CancellationToken::new() };
+        let process = Process::bare(config).expect("metrics");
         let bus = process.context::<Enricher>(None).await.expect("connects").bus;
         Self { nats, api, bus, process, enrichers: Vec::new() }
     }

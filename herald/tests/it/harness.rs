@@ -60,6 +60,13 @@ impl Pipeline {
         Ok(pipeline)
     }
 
+    /// Puts another configuration file in the place of the one the stages began with.
+    pub(crate) fn replace_conf(&self, config: &str) -> Result<()> {
+        let config = config.replace("OUT", &self.out().display().to_string());
+        let fresh = self.scratch.write("fresh.yaml", &config)?;
+        Ok(std::fs::rename(fresh, self.conf())?)
+    }
+
     /// The configuration file.
     pub(crate) fn conf(&self) -> PathBuf {
         self.scratch.path().join("config.yaml")

@@ -1,5 +1,6 @@
 //! The four binaries together, on a real nats-server and a real kube-apiserver.
 
+mod check;
 mod delivery;
 mod examples;
 mod gone;
@@ -7,4 +8,5 @@ mod harness;
 mod kill;
 mod outage;
 mod permissions;
+mod reload;
 mod seed;

@@ -91,9 +91,9 @@ fn every_recorded_decision_is_made_again() {
         if case.error.is_some() {
             continue;
         }
-        let warned = loaded.warnings.iter().any(|warning| warning.message.contains("not a regular expression"));
+        let warned = loaded.mistakes.iter().any(|warning| warning.message.contains("not a regular expression"));
         if warned != case.invalid_regex {
-            differences.push(format!("{}: invalid_regex is {}, warnings: {:?}", case.id, case.invalid_regex, loaded.warnings));
+            differences.push(format!("{}: invalid_regex is {}, warnings: {:?}", case.id, case.invalid_regex, loaded.mistakes));
         }
         let tree = Tree::compile(&loaded.config.route);
         for (name, want) in &case.want {

@@ -1,13 +1,11 @@
 //! The stage on a real nats-server.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use herald_common::{
     CancellationToken,
     bus::{Bus, Headers, Message, Stream, header, inspect::From},
     config::Config,
-    health::Health,
-    metrics::Metrics,
     stage::{self, Process},
 };
 use herald_router::{DURABLE, Router};
@@ -40,12 +38,7 @@ impl Fixture {
         let nats = NatsServer::start().await.expect("nats-server starts");
         let mut config = Config::parse("config.yaml", CONFIG, &|_| None).expect("the configuration loads").config;
         config.nats.url = Some(nats.url());
-        let process = Process {
-            config: Arc::new(config),
-            metrics: Metrics::new("").expect("metrics"),
-            health: Health::default(),
-            stop: CancellationToken::new(),
-        };
+        let process = Process::bare(config).expect("metrics");
         let bus = process.context::<Router>(None).await.expect("connects").bus;
         let mut fixture = Self { _nats: nats, process, bus, router: None };
         fixture.run().await;

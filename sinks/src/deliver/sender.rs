@@ -14,7 +14,7 @@ use std::{
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use herald_common::{
     CancellationToken,
-    bus::{Bus, DeadLetter, Delivery},
+    bus::{Bus, DeadLetter, Delivery, header},
     config::Receiver,
     metrics::{Metrics, StageMetrics},
     stage::{Context, Stage as _},
@@ -29,6 +29,7 @@ use super::{
 use crate::{
     Sinks,
     registry::Built,
+    render::Body,
     retry::{self, Memory},
     sink::{Item, Refusal, SendError, Sink},
 };
@@ -43,7 +44,7 @@ const REFUSES_EVERYTHING: u32 = 10;
 pub(super) struct Sender {
     name: String,
     sink: Box<dyn Sink>,
-    de_dot: bool,
+    body: Body,
     timeout: Duration,
     limiter: Option<DefaultDirectRateLimiter>,
     keep_alive: Duration,
@@ -77,7 +78,7 @@ impl Sender {
         Self {
             name: name.clone(),
             sink: built.sink,
-            de_dot: built.de_dot,
+            body: built.body,
             timeout: options.timeout.map_or(built.defaults.timeout, |timeout| timeout.0),
             limiter,
             keep_alive: context.bus.settings().ack_wait() / 3,
@@ -145,12 +146,12 @@ impl Sender {
         let mut items = Vec::with_capacity(batch.len());
         let mut deliveries = Vec::with_capacity(batch.len());
         for delivery in batch {
-            match Item::read(&delivery, self.de_dot) {
+            match Item::new(&delivery.payload, delivery.headers.get(header::CONTENT_TYPE), delivery.identity(), &self.body) {
                 Ok(item) => {
                     items.push(item);
                     deliveries.push(delivery);
                 }
-                Err(error) => self.keep_dead(&delivery, &DeadLetter::at_once(format!("no event: {error}"))).await,
+                Err(refusal) => self.keep_dead(&delivery, &DeadLetter::at_once(refusal.reason)).await,
             }
         }
         let Some(refusal) = self.attempt(&items, &deliveries).await else { return };

@@ -8,11 +8,8 @@ use std::{
 
 use futures_util::{FutureExt as _, future::BoxFuture};
 use herald_common::{
-    CancellationToken,
     bus::{Bus, Headers, Message, Stream, header},
     config::Config,
-    health::Health,
-    metrics::Metrics,
     stage::Process,
 };
 use herald_testkit::{nats::NatsServer, skip_unless, tools::Tool, wait};
@@ -23,6 +20,7 @@ use super::{DURABLE, Lane};
 use crate::{
     Sinks,
     registry::{Built, Defaults},
+    render::Body,
     sink::{Item, Refusal, SendError, Sink},
 };
 
@@ -55,21 +53,16 @@ async fn deliver(options: &str, answers: impl IntoIterator<Item = Result<(), Sen
     let yaml = format!("receivers: [{{name: r, stdout: {{}}, {options}}}]");
     let mut config = Config::parse("config.yaml", &yaml, &|_| None).expect("loads").config;
     config.nats.url = Some(nats.url());
-    let process = Process {
-        config: Arc::new(config),
-        metrics: Metrics::new("").expect("metrics"),
-        health: Health::default(),
-        stop: CancellationToken::new(),
-    };
+    let process = Process::bare(config).expect("metrics");
     let context = process.context::<Sinks>(None).await.expect("connects");
     let bus = context.bus.clone();
     publish(&bus, "first").await;
     let answers = [Ok(())].into_iter().chain(answers).collect();
     let sink = Scripted { batches: Arc::default(), answers: Arc::new(Mutex::new(answers)), go: Arc::new(Semaphore::new(0)) };
     let defaults = Defaults { batch: 4, max_batch: 4, concurrency: 1, timeout: Duration::from_secs(5) };
-    let built = Built { sink: Box::new(sink.clone()), defaults, de_dot: false, warnings: Vec::new() };
+    let built = Built { sink: Box::new(sink.clone()), defaults, body: Body::default(), mistakes: Vec::new() };
 
-    let lane = tokio::spawn(Lane::new(&context, &context.config.receivers[0], built).run());
+    let lane = tokio::spawn(Lane::new(&context, &context.config.receivers[0], built, context.stop.clone()).run());
     // While the first waits, the others gather.
     let out = Stream::Out("r".into());
     handed_out(&bus, &out, 1).await;

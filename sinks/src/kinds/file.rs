@@ -13,17 +13,19 @@ use std::{
 use futures_util::future::BoxFuture;
 use herald_common::config::{Problem, Receiver};
 use jiff::{SignedDuration, Timestamp};
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::stdout::{LINES, lines};
 use crate::{
     registry::Built,
+    render::{Body, LayoutKey, Templates},
     sink::{Item, SendError, Sink},
     writer::Writer,
 };
 
 /// The keys of `file`.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Config {
     /// Path of the file; its folder is made when it is not there.
@@ -36,21 +38,23 @@ pub struct Config {
     pub maxbackups: usize,
     /// Whether dots in the keys of labels and annotations become `_`.
     pub de_dot: bool,
+    /// What is sent instead of the whole event.
+    layout: LayoutKey,
 }
 
 const MEGABYTE: u64 = 1_024 * 1_024;
 /// The form of the time in a backup's name.
 const BACKUP_TIME: &str = "%Y-%m-%dT%H-%M-%S%.3f";
 
-pub(crate) fn build(receiver: &Receiver) -> Result<Built, Problem> {
-    let (config, warnings) = receiver.spec.decode::<Config>()?;
+pub(crate) fn build(receiver: &Receiver, templates: &Templates) -> Result<Built, Problem> {
+    let (config, mistakes) = receiver.spec.decode::<Config>()?;
     if config.path.as_os_str().is_empty() {
         return Err(receiver.spec.problem("path is missing, name the file to write".to_owned()));
     }
-    let de_dot = config.de_dot;
+    let body = Body::new(receiver, templates, config.de_dot)?;
     let mut log = Log { config, open: None };
     let writer = Writer::new(move |lines| log.write(lines));
-    Ok(Built { sink: Box::new(FileSink { writer }), defaults: LINES, de_dot, warnings })
+    Ok(Built { sink: Box::new(FileSink { writer }), defaults: LINES, body, mistakes })
 }
 
 struct FileSink {

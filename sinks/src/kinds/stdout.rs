@@ -6,10 +6,12 @@ use std::{io::Write as _, time::Duration};
 
 use futures_util::future::BoxFuture;
 use herald_common::config::{Problem, Receiver};
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::{
     registry::{Built, Defaults},
+    render::{Body, LayoutKey, Templates},
     sink::{Item, SendError, Sink},
     writer::Writer,
 };
@@ -18,24 +20,27 @@ use crate::{
 pub(crate) const LINES: Defaults = Defaults { batch: 256, max_batch: 10_000, concurrency: 1, timeout: Duration::from_secs(10) };
 
 /// The keys of `stdout`.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Config {
     /// Whether dots in the keys of labels and annotations become `_`.
     pub de_dot: bool,
+    /// What is sent instead of the whole event.
+    layout: LayoutKey,
 }
 
 struct Stdout {
     writer: Writer,
 }
 
-pub(crate) fn build(receiver: &Receiver) -> Result<Built, Problem> {
-    let (config, warnings) = receiver.spec.decode::<Config>()?;
+pub(crate) fn build(receiver: &Receiver, templates: &Templates) -> Result<Built, Problem> {
+    let (config, mistakes) = receiver.spec.decode::<Config>()?;
     let writer = Writer::new(|lines| {
         let mut out = std::io::stdout().lock();
         out.write_all(lines).and_then(|()| out.flush()).map_err(|error| format!("cannot write to standard output: {error}"))
     });
-    Ok(Built { sink: Box::new(Stdout { writer }), defaults: LINES, de_dot: config.de_dot, warnings })
+    let body = Body::new(receiver, templates, config.de_dot)?;
+    Ok(Built { sink: Box::new(Stdout { writer }), defaults: LINES, body, mistakes })
 }
 
 impl Sink for Stdout {
@@ -46,9 +51,9 @@ impl Sink for Stdout {
 
 /// The batch as lines.
 pub(crate) fn lines(batch: &[Item]) -> Vec<u8> {
-    let mut lines = Vec::with_capacity(batch.iter().map(|item| item.json.len() + 1).sum());
+    let mut lines = Vec::with_capacity(batch.iter().map(|item| item.body.len() + 1).sum());
     for item in batch {
-        lines.extend_from_slice(&item.json);
+        lines.extend_from_slice(&item.body);
         lines.push(b'\n');
     }
     lines

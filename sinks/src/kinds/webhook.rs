@@ -7,31 +7,36 @@ use std::{collections::BTreeMap, time::Duration};
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use herald_common::config::{Located, Problem, Receiver, Secret};
+use herald_common::config::{Located, Problem, Receiver};
 use jiff::Timestamp;
 use reqwest::{
     Client, Url,
-    header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue},
+    header::{HeaderName, HeaderValue},
 };
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::{
-    http,
+    http::{self, Headers},
     registry::{Built, Defaults},
+    render::{Body, LayoutKey, Templates, TextKey},
     sink::{Item, SendError, Sink},
     tls::Tls,
 };
 
 /// The keys of `webhook`.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Config {
     /// The address to post to; a user and password in it are sent as basic authentication.
+    #[schemars(with = "String")]
     pub endpoint: Located<String>,
     /// TLS settings.
     pub tls: Tls,
-    /// More headers; a `Content-Type` or `Idempotency-Key` here replaces ours.
-    pub headers: BTreeMap<String, Located<Secret>>,
+    /// More headers, each a template; a `Content-Type` or `Idempotency-Key` here replaces ours.
+    headers: BTreeMap<String, TextKey>,
+    /// What is sent instead of the whole event.
+    layout: LayoutKey,
 }
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -43,11 +48,11 @@ struct Webhook {
     endpoint: Url,
     /// The address without what may be secret.
     shown: String,
-    headers: HeaderMap,
+    headers: Headers,
 }
 
-pub(crate) fn build(receiver: &Receiver) -> Result<Built, Problem> {
-    let (config, warnings) = receiver.spec.decode::<Config>()?;
+pub(crate) fn build(receiver: &Receiver, templates: &Templates) -> Result<Built, Problem> {
+    let (config, mistakes) = receiver.spec.decode::<Config>()?;
     let timeout = receiver.options.timeout.map_or(Duration::from_secs(10), |timeout| timeout.0);
     if config.endpoint.value.is_empty() {
         return Err(receiver.spec.problem("endpoint is missing, name the address to post to".to_owned()));
@@ -61,25 +66,10 @@ pub(crate) fn build(receiver: &Receiver) -> Result<Built, Problem> {
         let problem = tls.problem(message);
         Problem { path: format!("{}.{key}", problem.path), ..problem }
     })?;
-    let sink = Webhook { client, shown: shown(&endpoint), endpoint, headers: headers(&config.headers)? };
+    let sink = Webhook { client, shown: shown(&endpoint), endpoint, headers: Headers::new(&config.headers, templates)? };
     let defaults = Defaults { batch: 1, max_batch: 1, concurrency: 4, timeout };
-    Ok(Built { sink: Box::new(sink), defaults, de_dot: false, warnings })
-}
-
-fn headers(configured: &BTreeMap<String, Located<Secret>>) -> Result<HeaderMap, Problem> {
-    let mut headers = HeaderMap::new();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    for (name, value) in configured {
-        let key = HeaderName::try_from(name).map_err(|_| value.problem(format!("{name:?} is no header name")))?;
-        if value.value.expose().contains("{{") {
-            return Err(value.problem("templates in headers are not supported yet".to_owned()));
-        }
-        let mut text = HeaderValue::from_bytes(value.value.expose().trim().as_bytes())
-            .map_err(|_| value.problem("the value holds a line break or control character".to_owned()))?;
-        text.set_sensitive(true);
-        headers.insert(key, text);
-    }
-    Ok(headers)
+    let body = Body::new(receiver, templates, false)?;
+    Ok(Built { sink: Box::new(sink), defaults, body, mistakes })
 }
 
 /// Scheme, host, port and path: what may be shown.
@@ -101,13 +91,13 @@ impl Sink for Webhook {
 
 impl Webhook {
     async fn post(&self, item: &Item) -> Result<(), SendError> {
-        let mut headers = self.headers.clone();
+        let mut headers = self.headers.render(item).map_err(SendError::Refused)?;
         if !headers.contains_key(IDEMPOTENCY_KEY)
             && let Ok(identity) = HeaderValue::from_str(&item.identity)
         {
             headers.insert(IDEMPOTENCY_KEY, identity);
         }
-        let request = self.client.post(self.endpoint.clone()).headers(headers).body(item.json.clone());
+        let request = self.client.post(self.endpoint.clone()).headers(headers).body(item.body.clone());
         let mut response = request.send().await.map_err(|error| http::no_answer(&error.without_url(), &self.shown))?;
         let status = response.status();
         let after = http::retry_after(response.headers(), Timestamp::now());

@@ -1,6 +1,6 @@
 //! Sinks at work in this process, on a nats-server of their own.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use herald_common::{
     CancellationToken,
@@ -9,8 +9,7 @@ use herald_common::{
         inspect::{From, Stored},
     },
     config::Config,
-    health::Health,
-    metrics::{Metrics, StageMetrics},
+    metrics::StageMetrics,
     stage::{self, Process, Stage as _},
 };
 use herald_sinks::Sinks;
@@ -44,12 +43,7 @@ impl Fixture {
         let nats = NatsServer::start().await.expect("nats-server starts");
         let mut config = Config::parse("config.yaml", config, &|_| None).unwrap_or_else(|error| panic!("{error}")).config;
         config.nats.url = Some(nats.url());
-        let process = Process {
-            config: Arc::new(config),
-            metrics: Metrics::new("").expect("metrics"),
-            health: Health::default(),
-            stop: CancellationToken::new(),
-        };
+        let process = Process::bare(config).expect("metrics");
         let bus = process.context::<Sinks>(None).await.expect("connects").bus;
         Self { nats, process, bus, running: None }
     }

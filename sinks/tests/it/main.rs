@@ -4,6 +4,7 @@ mod conformance;
 mod contract;
 mod deliver;
 mod fixture;
+mod layouts;
 mod outage;
 mod refusal;
 mod restart;

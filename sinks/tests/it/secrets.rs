@@ -66,9 +66,9 @@ async fn a_configuration_that_cannot_work_ends_the_process_with_every_fault_and_
 - name: c
   webhook: {endpoint: \"http://h/\", headers: {X-Token: \"hunter2\\n\\u0001x\"}}
 - name: d
-  webhook: {endpoint: \"http://h/\", headers: {X-Token: \"hunter2 {{ .Reason }}\"}}
+  webhook: {endpoint: \"http://h/\", headers: {X-Token: \"hunter2 {{ .NoSuch }}\"}}
 - name: e
-  webhook: {endpoint: \"https://h/\", layout: {token: hunter2}}
+  webhook: {endpoint: \"https://h/\", layout: [hunter2]}
 - name: f
   webhook: {endpoint: \"https://h/\", tls: {certFile: /c.pem}}
 - name: g
@@ -87,10 +87,10 @@ async fn a_configuration_that_cannot_work_ends_the_process_with_every_fault_and_
         "3:23: receivers[0].webhook.endpoint: found scheme \"ftp\", expected http or https",
         "5:23: receivers[1].webhook.endpoint: this is no address: invalid port number",
         "receivers[2].webhook.headers.X-Token: the value holds a line break or control character",
-        "receivers[3].webhook.headers.X-Token: templates in headers are not supported yet",
-        "receivers[4].webhook.layout: layouts are not supported yet, remove it to get the whole event",
+        "receivers[3].webhook.headers.X-Token: this is no template that can work; it is secret, so nothing of it is shown",
+        "receivers[4].webhook.layout: a layout is a map of keys, each with a template, a list or a map",
         "receivers[5].webhook.tls.certFile: needs keyFile beside it",
-        "receivers[6].loki: receivers of kind loki are not served yet, served are stdout, file, webhook",
+        "receivers[6].loki: receivers of kind loki are not served yet",
         "receivers[7].file: path is missing",
     ] {
         assert!(output.contains(fault), "{fault} in\n{output}");

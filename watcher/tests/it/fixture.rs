@@ -1,6 +1,6 @@
 //! A watcher between a simulated API server and a real nats-server.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use herald_common::{
     CancellationToken,
@@ -10,8 +10,6 @@ use herald_common::{
     },
     config::Config,
     gap::Gap,
-    health::Health,
-    metrics::Metrics,
     stage::{self, Process},
 };
 use herald_testkit::{apiserver::ApiServer, nats::NatsServer, wait};
@@ -51,12 +49,10 @@ impl Fixture {
 
     /// Starts a watcher, beside those that run.
     pub(crate) async fn run(&mut self) {
-        let Process { config, metrics, health, .. } = self.process.clone();
         if self.watchers.is_empty() {
             self.process.stop = CancellationToken::new();
         }
-        let process = Process { config, metrics, health, stop: self.process.stop.clone() };
-        let context = process.context::<Watcher>(Some(self.api.kubeconfig().expect("a kubeconfig"))).await.expect("connects");
+        let context = self.process.context::<Watcher>(Some(self.api.kubeconfig().expect("a kubeconfig"))).await.expect("connects");
         self.watchers.push(tokio::spawn(stage::run(Watcher::with_watch_period(self.period), context)));
     }
 
@@ -157,12 +153,7 @@ impl Fixture {
 pub(crate) fn process(config: &str, nats: &str) -> Process {
     let mut config = Config::parse("config.yaml", config, &|_| None).expect("the configuration loads").config;
     config.nats.url = Some(nats.to_owned());
-    Process {
-        config: Arc::new(config),
-        metrics: Metrics::new("").expect("metrics"),
-        health: Health::default(),
-        stop: CancellationToken::new(),
-    }
+    Process::bare(config).expect("metrics")
 }
 
 pub(crate) fn now() -> String {

@@ -1,0 +1,40 @@
+//! JSON: writing is the engine's, reading is [`decode`]'s.
+
+mod decode;
+
+use super::args::{Done, any, string, text, weigh};
+use crate::func::{Context, FuncError, Function};
+use crate::types::Type;
+use crate::value::Value;
+
+const ANY: Type = Type::Any;
+const STRING: Type = Type::STRING;
+
+pub(super) const FUNCTIONS: &[Function] = &[
+    Function::new("fromJson", &[STRING], ANY, |context, args| decode::decode(context, &text(args, 0)).map(|(value, _)| value)),
+    Function::new("mustFromJson", &[STRING], ANY, |context, args| {
+        let (value, error) = decode::decode(context, &text(args, 0))?;
+        error.map_or(Ok(value), |error| Err(FuncError::new(error)))
+    }),
+    Function::new("mustToJson", &[ANY], STRING, |context, args| encode(context, &any(args, 0), true, false)),
+    Function::new("mustToPrettyJson", &[ANY], STRING, |context, args| encode(context, &any(args, 0), true, true)),
+    Function::new("mustToRawJson", &[ANY], STRING, |context, args| encode(context, &any(args, 0), false, false)),
+    Function::new("toJson", &[ANY], STRING, |context, args| lenient(context, &any(args, 0), false)),
+    Function::new("toPrettyJson", &[ANY], STRING, |context, args| lenient(context, &any(args, 0), true)),
+    Function::new("toRawJson", &[ANY], STRING, |context, args| encode(context, &any(args, 0), false, false)),
+];
+
+fn encode<'a>(context: &mut Context<'_>, value: &Value<'_>, escape_html: bool, pretty: bool) -> Done<'a> {
+    weigh(context, value)?;
+    let json = crate::json::encode(value, escape_html)?;
+    string(context, if pretty { crate::json::indent(&json, "", "  ") } else { json })
+}
+
+/// What cannot be written is an empty string.
+fn lenient<'a>(context: &mut Context<'_>, value: &Value<'_>, pretty: bool) -> Done<'a> {
+    weigh(context, value)?;
+    match crate::json::encode(value, true) {
+        Ok(json) => string(context, if pretty { crate::json::indent(&json, "", "  ") } else { json }),
+        Err(_) => Ok("".into()),
+    }
+}
