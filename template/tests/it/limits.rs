@@ -1,9 +1,6 @@
 //! No template can take the program down: not its stack, not its memory, not its time. And how fast rendering is.
 
-use std::time::Instant;
-
 use herald_template::{Functions, Limits, Template, Value};
-use serde_json::json;
 
 use crate::conformance::Still;
 use herald_template_event::EnhancedEvent;
@@ -61,30 +58,4 @@ fn output_and_time_are_limited() {
     assert_eq!(outcome("{{printf \"%900000d\" 1}}".into(), limits), "error calling printf: result too large");
     assert_eq!(outcome("{{$x := printf \"%900d\" 1}}{{print $x $x}}".into(), limits), "error calling print: result too large");
     assert_eq!(outcome("{{printf \"%300d\" 1}}{{println (html \"<\")}}".into(), limits), "305 bytes");
-}
-
-#[test]
-#[ignore = "a measurement: cargo test --release -- --ignored --nocapture"]
-fn speed() {
-    let event = EnhancedEvent::from_json(&json!({
-        "metadata": {"name": "checkout-7d9f8c6b5-x2x4q.17c0f3a9be21d0f4", "namespace": "shop"},
-        "reason": "BackOff", "message": "Back-off restarting failed container web in pod checkout-7d9f8c6b5-x2x4q_shop",
-        "type": "Warning", "count": 7, "lastTimestamp": "2024-03-01T00:14:03Z", "clusterName": "prod-eu",
-        "involvedObject": {"kind": "Pod", "namespace": "shop", "name": "checkout-7d9f8c6b5-x2x4q", "labels": {"app": "checkout", "team": "a"}},
-    }));
-    let templates = [
-        "*{{ .Type }}* {{ .Reason }} on {{ .InvolvedObject.Kind }} {{ .InvolvedObject.Namespace }}/{{ .InvolvedObject.Name }}: {{ .Message }} ({{ .Count }}x)",
-        "{{ if eq .Type \"Warning\" }}:warning:{{ else }}:ok:{{ end }} {{ .Reason }} {{ with .InvolvedObject }}{{ .Kind }}/{{ .Name }} {{ .Labels.team }}{{ end }} {{ printf \"%s-%d\" .ClusterName .Count }}",
-        "{{ .GetTimestampMs }} {{ .LastTimestamp }} {{ range $k, $v := .InvolvedObject.Labels }}{{ $k }}={{ $v }},{{ end }}",
-    ];
-    for text in templates {
-        let template = Template::parse("t", text, &Functions::new()).unwrap();
-        let (mut out, start, rounds) = (Vec::new(), Instant::now(), 300_000);
-        for _ in 0..rounds {
-            out.clear();
-            template.render(&mut out, Value::pointer_to(&event), &Still, Limits::default()).unwrap();
-        }
-        let second = start.elapsed().as_secs_f64();
-        println!("{:.0} renders/s of {}: {}", f64::from(rounds) / second, out.len(), String::from_utf8_lossy(&out));
-    }
 }
