@@ -154,6 +154,15 @@ pub struct Loaded {
     pub warnings: Vec<Problem>,
 }
 
+impl Loaded {
+    /// Logs what is not as meant and what may surprise.
+    pub fn warn(&self, file: &Path) {
+        for problem in self.mistakes.iter().chain(&self.warnings) {
+            tracing::warn!("{}:{problem}", file.display());
+        }
+    }
+}
+
 impl Config {
     /// Reads a file, with variables from the process's environment.
     ///

@@ -80,6 +80,12 @@ pub struct StageMetrics {
 const LATENCY_BUCKETS: [f64; 15] = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0, 600.0, 3600.0];
 
 impl Metrics {
+    /// Counts a changed configuration that cannot be used.
+    pub fn config_refused(&self) {
+        self.config_reloads.with_label_values(&["failure"]).inc();
+        self.config_current.set(0);
+    }
+
     /// Makes the metrics of a process, every name with `prefix` in front.
     ///
     /// # Errors

@@ -13,10 +13,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::{
-    config::{Config, Loaded},
-    metrics::Metrics,
-};
+use crate::{config::Config, metrics::Metrics};
 
 /// How often the file is looked at.
 const LOOK: Duration = Duration::from_secs(2);
@@ -109,13 +106,12 @@ impl Watcher {
 
     fn load(&mut self, text: &str) {
         let name = self.file.display().to_string();
-        let Loaded { config: found, mistakes, warnings } = match Config::parse(&name, text, &|name| crate::env::var(name)) {
+        let loaded = match Config::parse(&name, text, &|name| crate::env::var(name)) {
             Ok(loaded) => loaded,
             Err(error) => return self.refused(&error.to_string()),
         };
-        for problem in mistakes.iter().chain(&warnings) {
-            tracing::warn!("{name}:{problem}");
-        }
+        loaded.warn(&self.file);
+        let found = loaded.config;
         let mut config = Config::clone(&self.config);
         config.route = found.route.clone();
         config.receivers.clone_from(&found.receivers);
@@ -135,8 +131,7 @@ impl Watcher {
 
     fn refused(&self, reason: &str) {
         tracing::error!("the changed configuration cannot be used, the old one stays in use:\n{reason}");
-        self.metrics.config_reloads.with_label_values(&["failure"]).inc();
-        self.metrics.config_current.set(0);
+        self.metrics.config_refused();
     }
 }
 

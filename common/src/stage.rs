@@ -12,7 +12,7 @@ use crate::{
     admin,
     args::{self, StageArgs},
     bus::Bus,
-    config::{Config, Loaded},
+    config::Config,
     health::Health,
     logging,
     metrics::{Metrics, StageMetrics},
@@ -144,16 +144,14 @@ fn report(error: &anyhow::Error) {
 /// # Errors
 /// When the configuration cannot be used.
 pub fn prepare(args: &StageArgs) -> anyhow::Result<(Config, CancellationToken)> {
-    let Loaded { mut config, mistakes, warnings } = Config::load(&args.conf)?;
+    let mut loaded = Config::load(&args.conf)?;
     if let Some(nats) = &args.nats {
-        config.nats.url = Some(nats.clone());
-        config.nats.urls.clear();
+        loaded.config.nats.url = Some(nats.clone());
+        loaded.config.nats.urls.clear();
     }
-    logging::init(config.log_level, config.log_format);
-    for problem in mistakes.iter().chain(&warnings) {
-        tracing::warn!("{}:{problem}", args.conf.display());
-    }
-    Ok((config, shutdown::on_signals()?))
+    logging::init(loaded.config.log_level, loaded.config.log_format);
+    loaded.warn(&args.conf);
+    Ok((loaded.config, shutdown::on_signals()?))
 }
 
 /// What all stages of one process share.

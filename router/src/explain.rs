@@ -50,7 +50,7 @@ impl Explainer {
     pub fn explain(&self, json: &[u8]) -> anyhow::Result<Explanation> {
         let view = View::read(json, None)?;
         let event = view.event(self.reporting_fields);
-        let rules = self.tree.explain(&event).into_iter().map(|step| Reason {
+        let reasons = self.tree.explain(&event).into_iter().map(|step| Reason {
             path: step.path.to_owned(),
             matched: step.mismatch.is_none(),
             because: match step.mismatch {
@@ -60,7 +60,8 @@ impl Explainer {
             },
             receiver: step.receiver.filter(|_| !step.drops).map(str::to_owned),
         });
-        let routed = self.tree.route(&event).hits.into_iter().map(str::to_owned).collect();
-        Ok(Explanation { routed, rules: rules.collect() })
+        let rules: Vec<Reason> = reasons.collect();
+        let routed = rules.iter().filter(|rule| rule.matched).filter_map(|rule| rule.receiver.clone()).collect();
+        Ok(Explanation { routed, rules })
     }
 }

@@ -69,8 +69,7 @@ impl Stage for Sinks {
                 Some(ended) = lanes.tasks.join_next() => lanes.forget(ended),
                 config = changes.next() => if let Err(error) = lanes.follow(&config).await {
                     tracing::error!("the changed receivers cannot be used, the old ones stay in use:\n{error}");
-                    lanes.context.metrics.config_reloads.with_label_values(&["failure"]).inc();
-                    lanes.context.metrics.config_current.set(0);
+                    lanes.context.metrics.config_refused();
                 },
             }
         }

@@ -12,14 +12,14 @@ mod text;
 use bytes::Bytes;
 use herald_common::{
     config::{self, Problem, Receiver},
-    event::EnrichedEvent,
+    event::to_go_json,
 };
 use herald_template::{Functions, sprig};
 
 pub(crate) use self::event::typed;
 pub(crate) use self::layout::{Layout, LayoutKey};
 pub(crate) use self::text::{Secrecy, Text, TextKey};
-use crate::sink::Refusal;
+use crate::sink::{Item, Refusal};
 
 /// What templates may do; made once for a configuration.
 #[derive(Debug)]
@@ -64,18 +64,18 @@ impl Body {
         Ok(Self { layout: layout.flatten(), de_dot })
     }
 
-    /// Makes the payload of an event, given as its message's payload and Content-Type. JSON that needs no change is not decoded.
-    pub(crate) fn encode(&self, payload: &Bytes, content_type: Option<&str>) -> Result<Bytes, Refusal> {
-        let packed = content_type == Some(config::Encoding::MessagePack.content_type());
-        if self.layout.is_none() && !self.de_dot && !packed {
-            return Ok(payload.clone());
-        }
-        let no_event = |error: &dyn std::fmt::Display| Refusal { reason: format!("no event: {error}"), permanent: true };
-        let event: EnrichedEvent = herald_common::event::decode_enriched(payload, content_type).map_err(|error| no_event(&error))?;
-        let event = if self.de_dot { event.de_dot() } else { event };
-        match &self.layout {
-            None => herald_common::event::to_go_json(&event).map(Bytes::from).map_err(|error| no_event(&error)),
-            Some(layout) => layout.render(&event::typed(&event)).map(Bytes::from),
-        }
+    /// Makes the payload of an item. JSON that needs no change is not decoded.
+    pub(crate) fn encode(&self, item: &Item) -> Result<Bytes, Refusal> {
+        let body = match (&self.layout, self.de_dot, item.exported()) {
+            (None, false, Some(json)) => return Ok(json.clone()),
+            (None, de_dot, _) => {
+                let event = item.decode()?;
+                let json = to_go_json(&if de_dot { event.de_dot() } else { event });
+                json.map_err(|error| Refusal::permanent(format!("no event: {error}")))?
+            }
+            (Some(layout), true, _) => layout.render(&typed(&item.decode()?.de_dot()))?,
+            (Some(layout), false, _) => layout.render(item.event()?)?,
+        };
+        Ok(body.into())
     }
 }

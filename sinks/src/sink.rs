@@ -6,6 +6,10 @@ use std::{sync::OnceLock, time::Duration};
 
 use bytes::Bytes;
 use futures_util::{FutureExt as _, future::BoxFuture};
+use herald_common::{
+    config::Encoding,
+    event::{self, EnrichedEvent},
+};
 use herald_template_event::EnhancedEvent;
 
 use crate::render::{self, Body};
@@ -47,13 +51,27 @@ impl Item {
     /// # Errors
     /// When it holds no event, or the layout fails on it.
     pub(crate) fn new(message: &Bytes, content_type: Option<&str>, identity: &str, body: &Body) -> Result<Self, Refusal> {
-        Ok(Self {
-            body: body.encode(message, content_type)?,
+        let mut item = Self {
+            body: Bytes::new(),
             identity: identity.to_owned(),
             message: message.clone(),
             content_type: content_type.map(str::to_owned),
             event: OnceLock::new(),
-        })
+        };
+        item.body = body.encode(&item)?;
+        Ok(item)
+    }
+
+    /// The message's own JSON; none when it is packed.
+    pub(crate) fn exported(&self) -> Option<&Bytes> {
+        let packed = self.content_type.as_deref() == Some(Encoding::MessagePack.content_type());
+        (!packed).then_some(&self.message)
+    }
+
+    /// Decodes the event.
+    pub(crate) fn decode(&self) -> Result<EnrichedEvent, Refusal> {
+        event::decode_enriched(&self.message, self.content_type.as_deref())
+            .map_err(|error| Refusal::permanent(format!("no event: {error}")))
     }
 
     /// The event as templates see it.
@@ -61,8 +79,7 @@ impl Item {
         if let Some(event) = self.event.get() {
             return Ok(event);
         }
-        let event = herald_common::event::decode_enriched(&self.message, self.content_type.as_deref());
-        let event = event.map_err(|error| Refusal { reason: format!("no event: {error}"), permanent: true })?;
+        let event = self.decode()?;
         Ok(self.event.get_or_init(|| render::typed(&event)))
     }
 }
@@ -95,6 +112,14 @@ pub struct Refusal {
     pub permanent: bool,
 }
 
+impl Refusal {
+    /// What the receiver will say for ever.
+    #[must_use]
+    pub fn permanent(reason: String) -> Self {
+        Self { reason, permanent: true }
+    }
+}
+
 impl SendError {
     /// The receiver is not there.
     #[must_use]
@@ -111,6 +136,6 @@ impl SendError {
     /// The events will never be accepted.
     #[must_use]
     pub fn permanent(reason: String) -> Self {
-        Self::Refused(Refusal { reason, permanent: true })
+        Self::Refused(Refusal::permanent(reason))
     }
 }

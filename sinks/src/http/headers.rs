@@ -44,7 +44,7 @@ impl Headers {
         let mut headers = self.fixed.clone();
         for (name, template) in &self.templates {
             let text = template.render(item.event()?)?;
-            let refused = || Refusal { reason: format!("header {name}: {NO_VALUE}"), permanent: true };
+            let refused = || Refusal::permanent(format!("header {name}: {NO_VALUE}"));
             headers.insert(name, header_value(&text).ok_or_else(refused)?);
         }
         Ok(headers)
