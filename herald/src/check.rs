@@ -161,7 +161,7 @@ fn explain_all(findings: &Findings, events: &Path, output: Output) -> anyhow::Re
             let enriched: EnrichedEvent =
                 serde_json::from_value(item).with_context(|| format!("{} holds what is no event", events.display()))?;
             let payload = to_go_json(&enriched)?;
-            let explanation = explainer.explain(&payload)?;
+            let explanation = explainer.explain(&payload, None)?;
             let deliveries = deliveries(&explanation, receivers, &payload.into());
             let shown = match output {
                 Output::Json => format!("{}\n", explanation_json(&explanation, &deliveries)),

@@ -16,8 +16,9 @@ use herald_common::{
 };
 use herald_template::{Functions, sprig};
 
-pub(crate) use self::event::typed;
+pub use self::event::typed;
 pub(crate) use self::layout::{Layout, LayoutKey};
+pub use self::text::LIMITS;
 pub(crate) use self::text::{Secrecy, Text, TextKey};
 use crate::sink::{Item, Refusal};
 

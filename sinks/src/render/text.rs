@@ -10,7 +10,7 @@ use super::{Templates, host::World};
 use crate::sink::Refusal;
 
 /// What one key may make of an event.
-const LIMITS: Limits = Limits { output: 1 << 20, steps: 1_000_000, depth: 200 };
+pub const LIMITS: Limits = Limits { output: 1 << 20, steps: 1_000_000, depth: 200 };
 
 /// A template as the configuration holds it, to be made a [`Text`].
 #[derive(Debug, Default, Deserialize, JsonSchema)]
