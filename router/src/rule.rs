@@ -193,7 +193,7 @@ impl Rule {
             }
         }
         for (pairs, key, patterns) in &self.pairs {
-            let Some((_, found)) = pairs.of(event).iter().find(|(name, _)| name == key) else {
+            let Some((_, found)) = pairs.of(event).iter().rfind(|(name, _)| name == key) else {
                 return Some(Cause::NoKey { pairs: pairs.name(), key });
             };
             if !patterns.is_empty() && !Pattern::any(patterns, found) {

@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::fmt;
 
 use crate::go::time::Time;
+use crate::template::Limits;
 use crate::types::Type;
 use crate::value::Value;
 
@@ -58,12 +59,13 @@ pub trait Host {
 pub struct Context<'h> {
     host: &'h dyn Host,
     bytes_left: usize,
+    steps_left: u64,
 }
 
 impl<'h> Context<'h> {
-    /// A context whose functions may make this many bytes in all.
-    pub fn new(host: &'h dyn Host, bytes: usize) -> Self {
-        Self { host, bytes_left: bytes }
+    /// A context whose functions may take what the limits allow.
+    pub fn new(host: &'h dyn Host, limits: Limits) -> Self {
+        Self { host, bytes_left: limits.output, steps_left: limits.steps }
     }
 
     /// The world outside.
@@ -84,6 +86,18 @@ impl<'h> Context<'h> {
                 Ok(())
             }
             None => Err(FuncError::new("result too large")),
+        }
+    }
+
+    /// Counts work that the number of arguments does not tell (comparing each with each, a hash that is slow on purpose); a step is about what one node
+    /// of a template takes. Refused past the limit.
+    pub fn spend(&mut self, steps: u64) -> Result<(), FuncError> {
+        match self.steps_left.checked_sub(steps) {
+            Some(left) => {
+                self.steps_left = left;
+                Ok(())
+            }
+            None => Err(FuncError::new("too much work")),
         }
     }
 }

@@ -5,6 +5,7 @@ use crate::builtin::Builtin;
 use crate::node::{Arg, Callee};
 use crate::slot::Slot;
 use crate::types::Type;
+use crate::value::Value;
 
 /// The Go signature of what is called.
 pub(super) struct Target {
@@ -43,6 +44,8 @@ impl<'a> Exec<'a, '_, '_> {
                 let target = Target { name: function.name, params: function.params, variadic: function.variadic };
                 self.count(&target, args, last.as_ref())?;
                 let base = self.gather(dot, &target, args, last)?;
+                let extent = self.values[base..].iter().map(Value::extent).sum();
+                self.work(extent)?;
                 let result = (function.call)(&mut self.context, &mut self.values[base..]);
                 self.values.truncate(base);
                 match result {
@@ -104,6 +107,10 @@ impl<'a> Exec<'a, '_, '_> {
         if let Some(last) = last {
             let slot = self.convert(last, &target.param(args.len()))?;
             self.slots.push(slot);
+        }
+        if builtin.reads_all() {
+            let extent = self.slots[base..].iter().map(|slot| slot.value.extent()).sum();
+            self.work(extent)?;
         }
         let result = match builtin {
             Builtin::Call => crate::builtin::call(&mut self.context, &callee, &self.slots[base..]),
