@@ -37,8 +37,9 @@ impl Edit {
                 input.splice(end..end, part);
             }
             Self::Replace(at, byte) => {
-                if let Some(place) = input.get_mut(at.index(input.len().max(1))) {
-                    *place = byte;
+                let length = input.len();
+                if length > 0 {
+                    input[at.index(length)] = byte;
                 }
             }
             Self::Splice(at, other_at, other) => {

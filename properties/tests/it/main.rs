@@ -3,10 +3,7 @@
 mod inputs;
 
 use herald_properties::corpus::{TARGETS, Target};
-use proptest::{
-    prelude::*,
-    test_runner::{Config, RngSeed, TestError, TestRunner},
-};
+use proptest::test_runner::{Config, RngSeed, TestError, TestRunner};
 
 fn target(name: &str) -> Target {
     *TARGETS.iter().find(|target| target.name == name).expect("the name is one of the list")

@@ -84,9 +84,10 @@ fn work_that_is_slow_by_its_nature_is_counted() {
     assert_eq!(outcome("{{$l := until 2000}}{{deepEqual (list $l $l $l $l $l $l) (list $l $l $l $l $l $l)}}".into(), large), work("deepEqual"));
     assert_eq!(outcome("{{$l := list}}{{range 15}}{{$l = list $l $l}}{{end}}".into(), large), work("list"));
     assert_eq!(outcome(format!("{{{{$s := repeat 9000 \"x\"}}}}{{{{without (list {}) (print $s)}}}}", "$s ".repeat(50)), large), work("without"));
-    assert_eq!(outcome("{{$l := list}}{{$s := repeat 9000 \"x\"}}{{range 100}}{{$l = append $l $s}}{{end}}{{sortAlpha $l}}".into(), large), work("sortAlpha"));
+    assert_eq!(outcome("{{$l := list}}{{$s := repeat 9000 \"x\"}}{{range 30}}{{$l = append $l $s}}{{end}}{{sortAlpha $l}}".into(), large), work("sortAlpha"));
     assert_eq!(outcome("{{regexMatch \"(a?){500}a{500}\" (repeat 5000 \"a\")}}".into(), large), work("regexMatch"));
-    assert_eq!(outcome("{{regexMatch \"(\\\\pL{1000}){1000}\" \"\"}}".into(), large), work("regexMatch"));
+    let one = r"(\\pL{1000}|\\PL{1000})";
+    assert_eq!(outcome(format!("{{{{regexMatch \"{one}{one}{one}\" \"\"}}}}"), large), work("regexMatch"));
     assert_eq!(outcome("{{bcrypt \"x\"}}".into(), large), work("bcrypt"));
     assert_eq!(outcome("{{derivePassword 1 \"long\" \"a\" \"b\" \"c\"}}".into(), large), work("derivePassword"));
     assert_eq!(outcome(format!("{{{{$f := 1.7976931348623157e308}}}}{{{{mulf {}}}}}", "$f ".repeat(100)), large), work("mulf"));
