@@ -7,8 +7,8 @@
 
 use std::fmt;
 
-use crate::node::{Arg, ArgKind, Branch, Callee, Command, Invocation, Name, Node, Pipe, ROOT, VariableId};
 use crate::exec::count;
+use crate::node::{Arg, ArgKind, Branch, Callee, Command, Invocation, Name, Node, Pipe, ROOT, VariableId};
 use crate::template::{ExecError, Template};
 use crate::types::{Method, Pointee, Scalar, Selector, StructType, Target, Type};
 
