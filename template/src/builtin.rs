@@ -68,6 +68,11 @@ impl Builtin {
         ALL.iter().find(|(known, _)| *known == name).map(|(_, builtin)| *builtin)
     }
 
+    /// Lists the names of all builtins.
+    pub(crate) fn names() -> impl Iterator<Item = &'static str> {
+        ALL.iter().map(|(name, _)| *name)
+    }
+
     /// The name in templates.
     pub(crate) fn name(self) -> &'static str {
         ALL.iter().find(|(_, builtin)| *builtin == self).map_or("", |(name, _)| name)

@@ -16,6 +16,7 @@ mod eval;
 mod field;
 mod range;
 
+pub(crate) use call::count;
 pub(crate) use field::{embedded, through_pointer};
 
 /// What a failing step gives; boxed, since it is rare and large.

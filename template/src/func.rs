@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
 
+use crate::builtin::Builtin;
 use crate::go::time::Time;
 use crate::template::Limits;
 use crate::types::Type;
@@ -153,6 +154,7 @@ impl fmt::Debug for Function {
 #[derive(Clone, Debug, Default)]
 pub struct Functions {
     by_name: HashMap<&'static str, Function>,
+    left_out: HashMap<&'static str, &'static str>,
 }
 
 impl Functions {
@@ -166,6 +168,26 @@ impl Functions {
     pub fn with(mut self, functions: impl IntoIterator<Item = Function>) -> Self {
         self.by_name.extend(functions.into_iter().map(|function| (function.name, function)));
         self
+    }
+
+    /// Takes functions away; a template that calls one of them does not parse, and is told the reason.
+    #[must_use]
+    pub fn without(mut self, names: impl IntoIterator<Item = &'static str>, reason: &'static str) -> Self {
+        for name in names {
+            self.by_name.remove(name);
+            self.left_out.insert(name, reason);
+        }
+        self
+    }
+
+    /// Tells why a function was taken away.
+    pub fn left_out(&self, name: &str) -> Option<&'static str> {
+        self.left_out.get(name).copied()
+    }
+
+    /// Lists the names a template may call.
+    pub fn names(&self) -> impl Iterator<Item = &'static str> {
+        self.by_name.keys().copied().chain(Builtin::names())
     }
 
     /// Finds a function by name.

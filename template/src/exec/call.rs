@@ -61,16 +61,7 @@ impl<'a> Exec<'a, '_, '_> {
 
     /// Checks the number of arguments.
     pub(super) fn count(&self, target: &Target, args: &[Arg], last: Option<&Slot<'a>>) -> Result<()> {
-        let given = args.len() + usize::from(last.is_some());
-        let fixed = target.fixed();
-        if target.variadic && given < fixed {
-            // Go does not count the value from the pipeline here.
-            return Err(self.error(format!("wrong number of args for {}: want at least {fixed} got {}", target.name, args.len())));
-        }
-        if !target.variadic && given != fixed {
-            return Err(self.error(format!("wrong number of args for {}: want {fixed} got {given}", target.name)));
-        }
-        Ok(())
+        count(target.name, target.fixed(), target.variadic, args.len(), last.is_some()).map_err(|message| self.error(message))
     }
 
     /// Evaluates the arguments onto the stack of values; gives where they begin.
@@ -143,4 +134,17 @@ fn reflected(slot: &Slot<'_>) -> String {
         _ if slot.is_missing() => "<invalid Value>".to_owned(),
         _ => format!("<{} Value>", slot.type_name()),
     }
+}
+
+/// Checks the number of arguments of a function that takes so many `fixed` ones; `piped` says that one more comes from the pipeline.
+pub(crate) fn count(name: &str, fixed: usize, variadic: bool, args: usize, piped: bool) -> std::result::Result<(), String> {
+    let given = args + usize::from(piped);
+    if variadic && given < fixed {
+        // Go does not count the value from the pipeline here.
+        return Err(format!("wrong number of args for {name}: want at least {fixed} got {args}"));
+    }
+    if !variadic && given != fixed {
+        return Err(format!("wrong number of args for {name}: want {fixed} got {given}"));
+    }
+    Ok(())
 }
