@@ -3,10 +3,13 @@
 use std::sync::LazyLock;
 
 use bytes::Bytes;
-use herald_common::config::{Config, Problem};
+use herald_common::config::{Config, Findings, NodeKind, Receiver};
 use herald_router::explain::Explainer;
-use herald_sinks::{registry, render::Templates};
-use serde_json::Value;
+use herald_sinks::{
+    registry::{self, Built, Ready},
+    render::Templates,
+};
+use serde::de::IgnoredAny;
 
 use crate::{corpus, memory, place};
 
@@ -29,7 +32,7 @@ const WORK: usize = 64 << 20;
 /// The recorded events as they are exported.
 static EVENTS: LazyLock<Vec<Bytes>> = LazyLock::new(|| corpus::events().iter().map(|event| Bytes::from(event.to_string())).collect());
 
-/// Loads a file, builds its rules and receivers, and takes an event through them.
+/// Loads a file, builds its rules and receivers as far as they can be built, and takes an event through them.
 ///
 /// Every problem points into the file, and none tells a variable's value. A layout gives JSON; without one the event goes out as it came.
 ///
@@ -48,53 +51,61 @@ fn lookup(name: &str) -> Option<String> {
 }
 
 fn load(text: &str) {
-    let loaded = match Config::parse("config.yaml", text, &lookup) {
-        Ok(loaded) => loaded,
-        Err(error) => {
-            assert!(!error.problems.is_empty(), "refused without a reason");
-            return error.problems.iter().for_each(|problem| assert_told_well(text, problem));
-        }
-    };
-    loaded.mistakes.iter().chain(&loaded.warnings).for_each(|problem| assert_told_well(text, problem));
+    let (config, findings) = Config::examine(text, &lookup);
+    let is_usable = findings.errors.is_empty();
+    assert_told_well(text, findings);
+    let templates = Templates::new(&herald_common::config::Templates { network: false, ..config.templates });
+    // What building an HTTP client needs.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let event = &EVENTS[text.len() % EVENTS.len()];
-    let explanation = Explainer::new(&loaded.config).explain(event, None).expect("a recorded event is an event");
+    for receiver in config.receivers.iter().filter(|receiver| receiver.spec.is_known()) {
+        match registry::build(receiver, &templates) {
+            Ok(Ready { built, mistakes, warnings }) => {
+                assert_told_well(text, Findings { mistakes, warnings, ..Findings::default() });
+                preview(receiver, &built, event);
+            }
+            Err(findings) => {
+                assert!(!findings.errors.is_empty(), "refused without a reason");
+                assert_told_well(text, findings);
+            }
+        }
+    }
+    if is_usable {
+        route(&config, event);
+    }
+}
+
+/// Shows what a receiver would be sent of an event: JSON, and the event itself unless the configuration says otherwise.
+fn preview(receiver: &Receiver, built: &Built, event: &Bytes) {
+    match built.preview(event) {
+        Ok(body) => {
+            serde_json::from_slice::<IgnoredAny>(&body).expect("what is sent is JSON");
+            let is_set = |key: &str| receiver.spec.get(key).is_some_and(|node| !matches!(node.kind, NodeKind::Null));
+            assert!(is_set("layout") || is_set("deDot") || body == *event, "the event was changed: {body:?}");
+        }
+        Err(refusal) => assert_no_secret(&refusal.reason),
+    }
+}
+
+fn route(config: &Config, event: &Bytes) {
+    let explanation = Explainer::new(config).explain(event, None).expect("a recorded event is an event");
     for reason in &explanation.rules {
         assert_no_secret(&reason.because);
     }
     for name in &explanation.routed {
-        assert!(loaded.config.receivers.iter().any(|receiver| receiver.name.value == *name), "routed to {name:?}, which is no receiver");
-    }
-    let templates = Templates::new(&herald_common::config::Templates { network: false, ..loaded.config.templates });
-    // What building an HTTP client needs.
-    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    for receiver in &loaded.config.receivers {
-        let built = match registry::build(receiver, &templates) {
-            Ok(built) => built,
-            Err(problem) => {
-                assert_told_well(text, &problem);
-                continue;
-            }
-        };
-        built.mistakes.iter().for_each(|problem| assert_told_well(text, problem));
-        match built.preview(event) {
-            Ok(body) => {
-                let sent: Value = serde_json::from_slice(&body).expect("what is sent is JSON");
-                let has_layout = receiver.spec.get("layout").is_some_and(|layout| !matches!(layout.kind, herald_common::config::NodeKind::Null));
-                let changes_keys = receiver.spec.get("deDot").is_some();
-                assert!(has_layout || changes_keys || body == *event, "the event was changed: {sent}");
-            }
-            Err(refusal) => assert_no_secret(&refusal.reason),
-        }
+        assert!(config.receivers.iter().any(|receiver| receiver.name.value == *name), "routed to {name:?}, which is no receiver");
     }
 }
 
-/// Checks that a problem points into the file, if anywhere, and keeps secrets.
-fn assert_told_well(text: &str, problem: &Problem) {
-    if problem.line > 0 {
-        place::assert_in_characters(text, problem.line, problem.column);
+/// Checks that what was found points into the file, if anywhere, and keeps secrets.
+fn assert_told_well(text: &str, Findings { errors, mistakes, warnings, notes }: Findings) {
+    for problem in [errors, mistakes, warnings, notes].concat() {
+        if problem.line > 0 {
+            place::assert_in_characters(text, problem.line, problem.column);
+        }
+        assert!(!problem.message.is_empty(), "a problem without words");
+        assert_no_secret(&problem.to_string());
     }
-    assert!(!problem.message.is_empty(), "a problem without words");
-    assert_no_secret(&problem.to_string());
 }
 
 fn assert_no_secret(told: &str) {
