@@ -13,6 +13,7 @@ mod nats;
 mod problem;
 mod receiver;
 mod route;
+mod syntax;
 mod values;
 mod variables;
 
@@ -24,7 +25,7 @@ use serde::Deserialize;
 pub use self::{
     document::{Kind as NodeKind, Node},
     nats::{Encoding, Encodings, Limits, Nats, Storage, Streams, Tls as NatsTls},
-    problem::{ConfigError, Problem},
+    problem::{ConfigError, Findings, Problem, nearest},
     receiver::{KINDS, Receiver, ReceiverOptions},
     route::{Patterns, Route, Rule},
     values::{Located, LogFormat, LogLevel, Period, Rate, Secret, Several},
@@ -76,7 +77,8 @@ pub struct Config {
     /// NATS.
     pub nats: Nats,
     /// Where events go.
-    #[serde(skip)]
+    #[serde(deserialize_with = "receiver::apart")]
+    #[schemars(skip)]
     pub receivers: Vec<Receiver>,
 }
 
@@ -140,7 +142,26 @@ impl Default for Config {
 /// # Errors
 /// What is wrong with the text as YAML, or with its variables.
 pub fn document(text: &str, lookup: &dyn Fn(&str) -> Option<String>) -> Result<Node, Vec<Problem>> {
-    document::parse(text, lookup)
+    let mut problems = Vec::new();
+    document::parse(text, lookup, &mut problems).filter(|_| problems.is_empty()).ok_or(problems)
+}
+
+/// Takes what a file holds as text.
+///
+/// # Errors
+/// When it is not UTF-8, with the place.
+pub fn text(bytes: Vec<u8>) -> Result<String, Problem> {
+    String::from_utf8(bytes).map_err(|error| {
+        let good = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+        let line = good.iter().filter(|byte| **byte == b'\n').count() + 1;
+        let last = good.rsplit(|byte| *byte == b'\n').next().unwrap_or_default();
+        let column = String::from_utf8_lossy(last).chars().count() + 1;
+        Problem {
+            line: u32::try_from(line).unwrap_or(u32::MAX),
+            column: u32::try_from(column).unwrap_or(u32::MAX),
+            ..Problem::general("this is not UTF-8, save the file in that encoding".to_owned())
+        }
+    })
 }
 
 /// A configuration with what is odd about it.
@@ -148,10 +169,12 @@ pub fn document(text: &str, lookup: &dyn Fn(&str) -> Option<String>) -> Result<N
 pub struct Loaded {
     /// The configuration.
     pub config: Config,
-    /// What is not as meant: unknown keys, patterns that never match. Herald runs with them as the exporter before it did; `herald check` takes them for errors.
+    /// What is not as meant, see [`Findings`].
     pub mistakes: Vec<Problem>,
     /// What works, but may surprise.
     pub warnings: Vec<Problem>,
+    /// What is worth knowing.
+    pub notes: Vec<Problem>,
 }
 
 impl Loaded {
@@ -170,9 +193,10 @@ impl Config {
     /// Every problem found; the file cannot be used.
     pub fn load(path: &Path) -> Result<Loaded, ConfigError> {
         let file = path.display().to_string();
-        let text = std::fs::read_to_string(path).map_err(|error| {
-            ConfigError::new(&file, vec![Problem::general(format!("cannot read the file: {error}; name it with --conf or HERALD_CONF"))])
-        })?;
+        let fail = |problem| ConfigError::new(&file, vec![problem]);
+        let bytes = std::fs::read(path)
+            .map_err(|error| fail(Problem::general(format!("cannot read the file: {error}; name it with --conf or HERALD_CONF"))))?;
+        let text = text(bytes).map_err(fail)?;
         Self::parse(&file, &text, &|name| crate::env::var(name))
     }
 
@@ -181,25 +205,21 @@ impl Config {
     /// # Errors
     /// Every problem found; the text cannot be used.
     pub fn parse(file: &str, text: &str, lookup: &dyn Fn(&str) -> Option<String>) -> Result<Loaded, ConfigError> {
-        let fail = |problems| ConfigError::new(file, problems);
-        let root = document::parse(text, lookup).map_err(fail)?;
-        let (mut errors, mut mistakes, mut warnings) = (Vec::new(), Vec::new(), Vec::new());
-        let (own, receiver_nodes) = root.split("receivers");
-        let mut config: Self = match decode::decode(&own) {
-            Ok((config, unknown)) => {
-                mistakes.extend(unknown);
-                config
-            }
-            Err(problem) => {
-                errors.push(problem);
-                Self::default()
-            }
-        };
-        if let Some(node) = receiver_nodes {
-            config.receivers = receiver::read(&node, &mut errors, &mut mistakes);
+        let (config, Findings { errors, mistakes, warnings, notes }) = Self::examine(text, lookup);
+        if errors.is_empty() { Ok(Loaded { config, mistakes, warnings, notes }) } else { Err(ConfigError::new(file, errors)) }
+    }
+
+    /// Reads a text as far as it can be read, and says everything that is wrong with it. What could not be read has its default in the configuration, which
+    /// must not be used then.
+    pub fn examine(text: &str, lookup: &dyn Fn(&str) -> Option<String>) -> (Self, Findings) {
+        let mut findings = Findings::default();
+        let Some(root) = document::parse(text, lookup, &mut findings.errors) else { return (Self::default(), findings) };
+        let mut config: Self = root.read(&mut findings).unwrap_or_default();
+        if let Some(list) = root.get("receivers") {
+            config.receivers = receiver::read(list, &mut findings);
         }
-        config.check(&own, &mut errors, &mut mistakes, &mut warnings);
-        if errors.is_empty() { Ok(Loaded { config, mistakes, warnings }) } else { Err(fail(errors)) }
+        config.check(&root, &mut findings);
+        (config, findings)
     }
 
     /// Returns the namespaces to watch, empty for all.
@@ -217,40 +237,89 @@ impl Config {
         Duration::from_secs(self.max_event_age_seconds.or(self.throttle_period).unwrap_or(5))
     }
 
-    fn check(&self, root: &Node, errors: &mut Vec<Problem>, mistakes: &mut Vec<Problem>, warnings: &mut Vec<Problem>) {
-        let at = |path: &str, message: String| root.problem_at(path, message);
+    fn check(&self, root: &Node, findings: &mut Findings) {
+        let at = |path: &str, message: &str| root.problem_at(path, message.to_owned());
         if self.throttle_period.is_some() {
             if self.max_event_age_seconds.is_some() {
-                errors.push(at("throttlePeriod", "throttlePeriod and maxEventAgeSeconds are both set, keep maxEventAgeSeconds".to_owned()));
+                findings.errors.push(at("throttlePeriod", "throttlePeriod and maxEventAgeSeconds are both set, keep maxEventAgeSeconds"));
             } else {
-                warnings.push(at("throttlePeriod", "throttlePeriod is the old name, call it maxEventAgeSeconds".to_owned()));
+                findings.warnings.push(at("throttlePeriod", "throttlePeriod is the old name, call it maxEventAgeSeconds"));
             }
         }
-        if !self.namespace.is_empty() && !self.namespaces.is_empty() {
-            warnings.push(at("namespace", "namespace and namespaces are both set, all of them are watched".to_owned()));
+        self.check_namespaces(root, findings);
+        if self.leader_election.enabled && !is_object_name(&self.leader_election.id) {
+            let message = "must be a name that Kubernetes takes for a Lease: lower-case letters, digits, - and .";
+            findings.errors.push(root.unfit("leaderElection.leaderElectionID", message));
         }
-        if !self.metrics_name_prefix.is_empty() && !is_metric_prefix(&self.metrics_name_prefix) {
-            errors.push(at(
-                "metricsNamePrefix",
-                format!("found {:?}, must match ^[a-zA-Z][a-zA-Z0-9_:]*_$, for example event_exporter_", self.metrics_name_prefix),
-            ));
+        match (self.metrics_name_prefix.as_str(), root.get("metricsNamePrefix")) {
+            ("", None) => findings.notes.push(Problem { path: "metricsNamePrefix".to_owned(), ..Problem::general(NO_PREFIX.to_owned()) }),
+            ("", Some(_)) => findings.warnings.push(at("metricsNamePrefix", NO_PREFIX)),
+            (prefix, _) if !is_metric_prefix(prefix) => {
+                let message = "must match ^[a-zA-Z][a-zA-Z0-9_:]*_$, for example event_exporter_";
+                findings.errors.push(root.unfit("metricsNamePrefix", message));
+            }
+            _ => {}
         }
-        if !(self.kube_qps.is_finite() && self.kube_qps > 0.0) {
-            errors.push(at("kubeQPS", format!("found {}, must be above 0", self.kube_qps)));
-        }
-        if self.kube_burst == 0 {
-            errors.push(at("kubeBurst", "found 0, must be above 0".to_owned()));
-        }
-        if self.cache_size == 0 {
-            errors.push(at("cacheSize", "found 0, must be above 0; omitLookup: true switches lookups off".to_owned()));
-        }
-        for (key, message) in self.nats.problems() {
-            errors.push(at(&format!("nats.{key}"), message));
-        }
-        receiver::check_names(&self.receivers, errors);
-        let names: Vec<&str> = self.receivers.iter().map(|receiver| receiver.name.value.as_str()).collect();
-        self.route.check(&names, errors, mistakes, warnings);
+        let mut require = |holds: bool, path: &str, message: &str| {
+            if !holds {
+                findings.errors.push(root.unfit(path, message));
+            }
+        };
+        require(self.kube_qps > 0.0, "kubeQPS", "must be above 0");
+        require(self.kube_burst > 0, "kubeBurst", "must be above 0");
+        require(self.cache_size > 0, "cacheSize", "must be above 0; omitLookup: true switches lookups off");
+        require(self.cache_size <= MOST_OBJECTS, "cacheSize", &format!("must be at most {MOST_OBJECTS}"));
+        require(!self.shutdown_grace.0.is_zero(), "shutdownGrace", "must be above 0, or what is in flight could never be finished");
+        self.nats.check(root, findings);
+        receiver::check_names(&self.receivers, &mut findings.errors);
+        self.route.check(receiver::names(root.get("receivers")).as_deref(), findings);
     }
+
+    fn check_namespaces(&self, root: &Node, findings: &mut Findings) {
+        let Self { namespace, namespaces, exclude_namespaces: excluded, .. } = self;
+        if !namespace.is_empty() && !namespaces.is_empty() {
+            findings
+                .warnings
+                .push(root.problem_at("namespace", "namespace and namespaces are both set, all of them are watched".to_owned()));
+        }
+        let lists = ["namespaces", "excludeNamespaces"].into_iter().filter_map(|key| root.get(key));
+        let listed = lists.flat_map(|list| match &list.kind {
+            NodeKind::Seq(items) => items.as_slice(),
+            _ => &[],
+        });
+        let single = root.get("namespace").filter(|_| !namespace.is_empty());
+        for node in listed.chain(single) {
+            let NodeKind::Scalar { text, .. } = &node.kind else { continue };
+            if !is_label_name(text) {
+                findings.errors.push(node.problem(format!("found {}, {NO_NAMESPACE}", node.found())));
+            }
+        }
+        let watched = self.watched_namespaces();
+        if !watched.is_empty() && watched.iter().all(|name| excluded.contains(name)) {
+            let message = "every namespace that is watched is left out, so nothing is exported; name others".to_owned();
+            findings.errors.push(root.problem_at("excludeNamespaces", message));
+        }
+    }
+}
+
+/// More objects than a cache can be meant to hold.
+const MOST_OBJECTS: usize = 10_000_000;
+
+const NO_PREFIX: &str = "not set, so names such as events_sent stand alone among other programs' metrics; event_exporter_ is recommended";
+
+/// What is wrong with a text that is no name of a namespace.
+const NO_NAMESPACE: &str =
+    "expected the name of a namespace: lower-case letters, digits and -, at most 63; patterns belong into the namespace of a rule";
+
+/// Tells whether Kubernetes could have a namespace of this name.
+fn is_label_name(name: &str) -> bool {
+    name.len() <= 63 && is_object_name(name) && !name.contains('.')
+}
+
+/// Tells whether Kubernetes could have an object of this name.
+fn is_object_name(name: &str) -> bool {
+    let inside = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '.');
+    !name.is_empty() && name.len() <= 253 && name.chars().all(inside) && !name.starts_with(['-', '.']) && !name.ends_with(['-', '.'])
 }
 
 fn is_metric_prefix(prefix: &str) -> bool {

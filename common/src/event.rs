@@ -192,15 +192,16 @@ pub struct OwnerReference {
 #[serde(rename_all = "camelCase", default)]
 pub struct ObjectMetadata {
     /// The object's labels.
-    #[serde(skip_serializing_if = "StringMap::is_empty")]
+    #[serde(deserialize_with = "or_default", skip_serializing_if = "StringMap::is_empty")]
     pub labels: StringMap,
     /// The object's annotations.
-    #[serde(skip_serializing_if = "StringMap::is_empty")]
+    #[serde(deserialize_with = "or_default", skip_serializing_if = "StringMap::is_empty")]
     pub annotations: StringMap,
     /// The object's owners.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(deserialize_with = "or_default", skip_serializing_if = "Vec::is_empty")]
     pub owner_references: Vec<OwnerReference>,
     /// Whether the object is gone, going, or replaced by another of the same name.
+    #[serde(deserialize_with = "or_default")]
     pub deleted: bool,
 }
 
@@ -446,11 +447,22 @@ pub fn decode_enriched(payload: &[u8], content_type: Option<&str>) -> anyhow::Re
 /// When the payload is no `T`.
 pub fn decode<'a, T: Deserialize<'a>>(payload: &'a [u8], content_type: Option<&str>) -> anyhow::Result<T> {
     let packed = content_type == Some(crate::config::Encoding::MessagePack.content_type());
-    Ok(if packed { rmp_serde::from_slice(payload)? } else { serde_json::from_slice(payload)? })
+    if !packed {
+        return Ok(serde_json::from_slice(payload)?);
+    }
+    let mut deserializer = rmp_serde::Deserializer::from_read_ref(payload);
+    deserializer.set_max_depth(MAX_DEPTH);
+    Ok(T::deserialize(&mut deserializer)?)
 }
 
+/// How deep MessagePack may nest: much deeper than an event does. Each level may announce a length, true or not, that up to a mebibyte is set aside for.
+const MAX_DEPTH: usize = 32;
+
 /// Reads `null` as the default, as Go's decoder leaves a field alone on `null`.
-fn or_default<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(deserializer: D) -> Result<T, D::Error> {
+///
+/// # Errors
+/// When it is neither `null` nor a `T`.
+pub fn or_default<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(deserializer: D) -> Result<T, D::Error> {
     Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 

@@ -17,6 +17,7 @@ pub mod health;
 pub mod logging;
 pub mod metrics;
 pub mod pattern;
+pub mod pem;
 pub mod reload;
 pub mod shutdown;
 pub mod stage;

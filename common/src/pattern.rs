@@ -93,6 +93,10 @@ impl Translator<'_> {
         if ahead.next() != Some('?') {
             return Ok(());
         }
+        let next: String = self.rest.clone().take(3).collect();
+        if let Some(opening) = ["?=", "?!", "?<=", "?<!"].into_iter().find(|opening| next.starts_with(opening)) {
+            return Err(format!("({opening} looks around, which is not supported; a rule under not may say the same"));
+        }
         let flags: String = ahead.take_while(|c| !matches!(c, ':' | ')' | '<' | 'P')).collect();
         if let Some(flag) = flags.chars().find(|c| c.is_ascii_alphabetic() && !"imsU".contains(*c)) {
             return Err(format!("invalid or unsupported Perl syntax: flag {flag:?}"));
@@ -169,7 +173,7 @@ impl Translator<'_> {
             digits += 1;
         }
         if first != '0' && digits == 1 {
-            return Err(format!("invalid escape sequence: \\{first}"));
+            return Err(format!("invalid escape sequence: \\{first}, back references are not supported"));
         }
         self.out.push_str(&format!("\\x{{{value:X}}}"));
         Ok(())
@@ -244,7 +248,10 @@ mod tests {
 
     #[test]
     fn what_go_refuses_is_refused() {
-        for pattern in ["*test*", "a**", "a{2}{3}", "a+*", "(?x)a", r"\8", r"\1", r"\y", "a{1001}", "a{3,2}", "[a", "(a", "a)", r"a\"] {
+        for pattern in [
+            "*test*", "a**", "a{2}{3}", "a+*", "(?x)a", "(?!a)", "(?<=a)", r"\8", r"\1", r"\y", "a{1001}", "a{3,2}", "[a", "(a", "a)",
+            r"a\",
+        ] {
             assert!(compile(pattern).is_err(), "{pattern}");
         }
     }

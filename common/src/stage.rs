@@ -124,13 +124,13 @@ pub fn process(runtime: Runtime, work: impl Future<Output = anyhow::Result<()>>)
     }
 }
 
-/// Ends a command that does its work at once: sets up the TLS provider, prints an error that ends it.
+/// Ends a command that does its work at once: sets up the TLS provider, prints an error that ends it, with `failure` as exit code.
 #[must_use]
-pub fn answer(work: impl FnOnce() -> anyhow::Result<ExitCode>) -> ExitCode {
+pub fn answer(failure: u8, work: impl FnOnce() -> anyhow::Result<ExitCode>) -> ExitCode {
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     work().unwrap_or_else(|error| {
         report(&error);
-        ExitCode::FAILURE
+        ExitCode::from(failure)
     })
 }
 
@@ -151,6 +151,9 @@ pub fn prepare(args: &StageArgs) -> anyhow::Result<(Config, CancellationToken)> 
     }
     logging::init(loaded.config.log_level, loaded.config.log_format);
     loaded.warn(&args.conf);
+    for note in &loaded.notes {
+        tracing::warn!("{}: {note}", args.conf.display());
+    }
     Ok((loaded.config, shutdown::on_signals()?))
 }
 

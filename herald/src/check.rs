@@ -2,6 +2,7 @@
 //!
 //! In go a file and, if asked, events; out go findings, explanations and the bytes receivers would be sent. Nothing is connected to and nothing is
 //! delivered. Errors are what Herald does not start with, and what it starts with although it cannot be meant (an unknown key, a pattern that never matches).
+//! A note is no complaint and decides nothing.
 
 use std::{
     io::{self, IsTerminal as _, Read as _},
@@ -12,13 +13,13 @@ use std::{
 use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 use herald_common::{
-    config::{Config, Loaded, Problem},
+    config::{self, Config, Problem},
     env,
     event::{EnrichedEvent, to_go_json},
 };
 use herald_router::explain::{Explainer, Explanation};
 use herald_sinks::{
-    registry::{self, Built},
+    registry::{self, Built, Ready},
     render::Templates,
 };
 use serde_json::{Value, json};
@@ -47,22 +48,28 @@ enum Output {
     Json,
 }
 
+/// The exit code when the configuration, or what was asked, cannot be used.
+pub(crate) const UNUSABLE: u8 = 2;
+
 /// What was found in a file.
 #[derive(Default)]
 pub(crate) struct Findings {
     pub(crate) errors: Vec<Problem>,
     pub(crate) warnings: Vec<Problem>,
+    pub(crate) notes: Vec<Problem>,
     /// The configuration and its receivers, when it can be used.
     usable: Option<(Config, Receivers)>,
 }
 
-/// Receivers by name, as far as they could be built.
-type Receivers = Vec<(String, Result<Built, Problem>)>;
+/// Receivers by name, or why they cannot be built.
+type Receivers = Vec<(String, Result<Built, String>)>;
 
 pub(crate) fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
     let name = if args.file == Path::new("-") { "standard input".to_owned() } else { args.file.display().to_string() };
-    let text = read(&args.file)?;
-    let findings = examine(&name, &text);
+    let findings = match read(&args.file) {
+        Ok(bytes) => config::text(bytes).map_or_else(Findings::of, |text| examine(&text)),
+        Err(error) => Findings::of(Problem::general(format!("cannot read the file: {error}; name it as argument or by HERALD_CONF"))),
+    };
     match (&args.event, args.output) {
         (None, Output::Pretty) => print(&mut io::stdout().lock(), &pretty(&name, &findings))?,
         (None, Output::Json) => print(&mut io::stdout().lock(), &format!("{}\n", as_json(&name, &findings)))?,
@@ -73,19 +80,19 @@ pub(crate) fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
         }
     }
     Ok(match &findings {
-        Findings { errors, .. } if !errors.is_empty() => ExitCode::from(2),
+        Findings { errors, .. } if !errors.is_empty() => ExitCode::from(UNUSABLE),
         Findings { warnings, .. } if args.strict && !warnings.is_empty() => ExitCode::from(1),
         _ => ExitCode::SUCCESS,
     })
 }
 
-pub(crate) fn read(path: &Path) -> anyhow::Result<String> {
+pub(crate) fn read(path: &Path) -> io::Result<Vec<u8>> {
     if path == Path::new("-") {
-        let mut text = String::new();
-        io::stdin().read_to_string(&mut text).context("cannot read standard input")?;
-        return Ok(text);
+        let mut bytes = Vec::new();
+        io::stdin().read_to_end(&mut bytes)?;
+        return Ok(bytes);
     }
-    std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
+    std::fs::read(path)
 }
 
 /// A reader that goes away, such as `head`, is no error.
@@ -96,32 +103,49 @@ pub(crate) fn print(out: &mut dyn io::Write, text: &str) -> io::Result<()> {
     }
 }
 
+impl Findings {
+    /// The one error of a file of which nothing can be read.
+    fn of(error: Problem) -> Self {
+        Self { errors: vec![error], ..Self::default() }
+    }
+}
+
 /// Looks for everything that is wrong with a configuration.
-pub(crate) fn examine(name: &str, text: &str) -> Findings {
-    let Loaded { config, mistakes, warnings } = match Config::parse(name, text, &|variable| env::var(variable)) {
-        Ok(loaded) => loaded,
-        Err(error) => return Findings { errors: error.problems, ..Findings::default() },
-    };
+pub(crate) fn examine(text: &str) -> Findings {
+    let (config, mut all) = Config::examine(text, &|variable| env::var(variable));
+    let usable = all.errors.is_empty();
     let templates = Templates::new(&config.templates);
-    let mut errors = mistakes;
     let mut receivers = Vec::new();
-    for receiver in &config.receivers {
-        let built = registry::build(receiver, &templates);
-        match &built {
-            Ok(built) => errors.extend(built.mistakes.iter().cloned()),
-            Err(problem) => errors.push(problem.clone()),
-        }
+    // What depends on a variable that is not set says nothing more.
+    for receiver in config.receivers.iter().filter(|receiver| receiver.spec.is_known()) {
+        let built = match registry::build(receiver, &templates) {
+            Ok(Ready { built, mistakes, warnings }) => {
+                all.extend(config::Findings { mistakes, warnings, ..config::Findings::default() });
+                Ok(built)
+            }
+            Err(found) => {
+                let why = found.errors.first().map(|error| error.message.clone()).unwrap_or_default();
+                all.extend(found);
+                Err(why)
+            }
+        };
         receivers.push((receiver.name.value.clone(), built));
     }
+    let config::Findings { mut errors, mistakes, mut warnings, notes } = all;
+    errors.extend(mistakes);
     errors.sort_by_key(|problem| (problem.line, problem.column));
-    Findings { errors, warnings, usable: Some((config, receivers)) }
+    warnings.sort_by_key(|problem| (problem.line, problem.column));
+    Findings { errors, warnings, notes, usable: usable.then_some((config, receivers)) }
 }
 
 fn pretty(name: &str, findings: &Findings) -> String {
-    let Findings { errors, warnings, usable } = findings;
+    let Findings { errors, warnings, notes, usable } = findings;
     let mut all: Vec<(&Problem, &str)> = errors.iter().map(|error| (error, "error")).collect();
     all.extend(warnings.iter().map(|warning| (warning, "warning")));
     all.sort_by_key(|(problem, _)| (problem.line, problem.column));
+    if errors.is_empty() {
+        all.extend(notes.iter().map(|note| (note, "note")));
+    }
     let mut text = String::new();
     for (Problem { line, column, path, message }, severity) in all {
         let place = if *line > 0 { format!("{name}:{line}:{column}") } else { name.to_owned() };
@@ -144,13 +168,14 @@ fn as_json(name: &str, findings: &Findings) -> Value {
             |Problem { line, column, path, message }: &Problem| json!({"line": line, "column": column, "path": path, "message": message});
         problems.iter().map(one).collect()
     };
-    json!({"file": name, "errors": list(&findings.errors), "warnings": list(&findings.warnings)})
+    json!({"file": name, "errors": list(&findings.errors), "warnings": list(&findings.warnings), "notes": list(&findings.notes)})
 }
 
 fn explain_all(findings: &Findings, events: &Path, output: Output) -> anyhow::Result<()> {
     let Some((config, receivers)) = &findings.usable else { return Ok(()) };
     let explainer = Explainer::new(config);
-    let text = read(events)?;
+    let text = read(events).with_context(|| format!("cannot read the events in {}", events.display()))?;
+    let text = String::from_utf8(text).with_context(|| format!("{} is not UTF-8", events.display()))?;
     for event in serde_json::Deserializer::from_str(&text).into_iter::<Value>() {
         let event = event.with_context(|| format!("{} holds no JSON", events.display()))?;
         let items = match &event {
@@ -161,7 +186,7 @@ fn explain_all(findings: &Findings, events: &Path, output: Output) -> anyhow::Re
             let enriched: EnrichedEvent =
                 serde_json::from_value(item).with_context(|| format!("{} holds what is no event", events.display()))?;
             let payload = to_go_json(&enriched)?;
-            let explanation = explainer.explain(&payload)?;
+            let explanation = explainer.explain(&payload, None)?;
             let deliveries = deliveries(&explanation, receivers, &payload.into());
             let shown = match output {
                 Output::Json => format!("{}\n", explanation_json(&explanation, &deliveries)),
@@ -184,7 +209,7 @@ fn deliveries<'a>(explanation: &'a Explanation, receivers: &Receivers, payload: 
         }
         let body = match receivers.iter().find(|(known, _)| known == name) {
             None => Err("the configuration has no such receiver".to_owned()),
-            Some((_, Err(problem))) => Err(problem.message.clone()),
+            Some((_, Err(why))) => Err(why.clone()),
             Some((_, Ok(built))) => built.preview(payload).map_err(|refusal| refusal.reason),
         };
         all.push((name, body.map(|body| String::from_utf8_lossy(&body).into_owned())));

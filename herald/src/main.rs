@@ -59,9 +59,9 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse_from(args::arguments());
     // What needs no server answers at once, with an exit code of its own.
     match &arguments.command {
-        Command::Check(args) => return stage::answer(|| check::run(args)),
-        Command::Migrate(args) => return stage::answer(|| migrate::run(args)),
-        Command::Schema => return stage::answer(schema::run),
+        Command::Check(args) => return stage::answer(check::UNUSABLE, || check::run(args)),
+        Command::Migrate(args) => return stage::answer(1, || migrate::run(args)),
+        Command::Schema => return stage::answer(1, schema::run),
         _ => {}
     }
     let runtime = if matches!(arguments.command, Command::Up(_)) { Runtime::ManyThreads } else { Runtime::OneThread };

@@ -8,9 +8,10 @@ use std::{
     process::ExitCode,
 };
 
+use anyhow::Context as _;
 use clap::Args;
 use herald_common::{
-    config::{self, Node, NodeKind},
+    config::{self, Node, NodeKind, Problem},
     env,
 };
 
@@ -47,8 +48,10 @@ const KINDS: &[(&str, &str)] = &[
 ];
 
 pub(crate) fn run(args: &MigrateArgs) -> anyhow::Result<ExitCode> {
-    let text = read(&args.file)?;
-    print(&mut std::io::stdout().lock(), &annotate(&args.file.display().to_string(), &text))?;
+    let name = args.file.display();
+    let bytes = read(&args.file).with_context(|| format!("cannot read {name}"))?;
+    let text = config::text(bytes).map_err(|problem| anyhow::anyhow!("{name}:{problem}"))?;
+    print(&mut std::io::stdout().lock(), &annotate(&text))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -63,12 +66,14 @@ impl Notes {
 }
 
 /// Puts the notes into the text.
-fn annotate(name: &str, text: &str) -> String {
+fn annotate(text: &str) -> String {
     let mut notes = Notes::default();
-    let findings = examine(name, text);
-    for (problems, severity) in [(&findings.errors, "error"), (&findings.warnings, "warning")] {
-        for problem in problems {
-            notes.add(problem.line, format!("{severity}: {}", problem.message));
+    let findings = examine(text);
+    for (problems, severity) in [(&findings.errors, "error"), (&findings.warnings, "warning"), (&findings.notes, "note")] {
+        for Problem { line, path, message, .. } in problems {
+            // A place of its own says what it is about.
+            let about = if *line == 0 && !path.is_empty() { format!("{path}: ") } else { String::new() };
+            notes.add(*line, format!("{severity}: {about}{message}"));
         }
     }
     if let Ok(root) = config::document(text, &|variable| env::var(variable)) {
@@ -128,13 +133,13 @@ fn scalars(node: &Node, notes: &mut Notes) {
 
 /// Receivers that the tree names several times.
 fn repeated(route: &Node, notes: &mut Notes) {
-    fn collect<'a>(node: &'a Node, found: &mut BTreeMap<&'a str, Vec<u32>>) {
+    fn collect<'a>(node: &'a Node, found: &mut BTreeMap<&'a str, Vec<&'a Node>>) {
         match &node.kind {
             NodeKind::Seq(items) => items.iter().for_each(|item| collect(item, found)),
             NodeKind::Map(entries) => {
                 for (key, value) in entries {
                     match &value.kind {
-                        NodeKind::Scalar { text, .. } if key.text == "receiver" => found.entry(text).or_default().push(value.line),
+                        NodeKind::Scalar { text, .. } if key.text == "receiver" => found.entry(text).or_default().push(value),
                         _ => collect(value, found),
                     }
                 }
@@ -144,12 +149,11 @@ fn repeated(route: &Node, notes: &mut Notes) {
     }
     let mut found = BTreeMap::new();
     collect(route, &mut found);
-    for (receiver, lines) in found.iter().filter(|(_, lines)| lines.len() > 1) {
-        for line in lines.iter().skip(1) {
-            notes.add(
-                *line,
-                format!("{receiver} is named {} times in the tree; it gets an event once, however many rules match", lines.len()),
-            );
+    for (receiver, named) in found.iter().filter(|(_, named)| named.len() > 1) {
+        for node in named.iter().skip(1) {
+            let receiver = if node.is_shown() { receiver } else { "this receiver" };
+            let note = format!("{receiver} is named {} times in the tree; it gets an event once, however many rules match", named.len());
+            notes.add(node.line, note);
         }
     }
 }
@@ -195,7 +199,7 @@ receivers:
 
     #[test]
     fn notes_stand_above_what_they_are_about_and_change_nothing() {
-        let new = annotate("old.yaml", OLD);
+        let new = annotate(OLD);
         let lines: Vec<&str> = new.lines().collect();
         let above = |needle: &str| {
             let at = lines.iter().position(|line| line.contains(needle) && !line.trim_start().starts_with('#')).expect("there");

@@ -43,12 +43,12 @@ impl Explainer {
         Self { tree: Tree::compile(&config.route), reporting_fields: config.match_reporting_fields }
     }
 
-    /// Explains what becomes of an event, given as JSON.
+    /// Explains what becomes of an event, given as a message carries it: MessagePack when `content_type` says so, JSON otherwise.
     ///
     /// # Errors
     /// When it is no event.
-    pub fn explain(&self, json: &[u8]) -> anyhow::Result<Explanation> {
-        let view = View::read(json, None)?;
+    pub fn explain(&self, payload: &[u8], content_type: Option<&str>) -> anyhow::Result<Explanation> {
+        let view = View::read(payload, content_type)?;
         let event = view.event(self.reporting_fields);
         let reasons = self.tree.explain(&event).into_iter().map(|step| Reason {
             path: step.path.to_owned(),

@@ -6,7 +6,7 @@
 use std::{borrow::Cow, fmt};
 
 use herald_common::{
-    config::{self, Patterns},
+    config::{self, Located, Patterns},
     pattern,
 };
 use regex::Regex;
@@ -148,8 +148,8 @@ impl Rule {
                 .filter(|(_, patterns)| !patterns.is_empty())
                 .collect(),
             pairs: labels.chain(annotations).collect(),
-            namespaces: rule.namespaces.clone(),
-            excluded: rule.exclude_namespaces.clone(),
+            namespaces: values(&rule.namespaces),
+            excluded: values(&rule.exclude_namespaces),
             min_count: rule.min_count,
             not: rule.not.0.iter().enumerate().map(|(at, inner)| Self::compile(inner, &format!("{path}.not[{at}]"))).collect(),
             receiver: rule.receiver.as_ref().map(|receiver| receiver.value.clone()).filter(|name| !name.is_empty()),
@@ -193,7 +193,7 @@ impl Rule {
             }
         }
         for (pairs, key, patterns) in &self.pairs {
-            let Some((_, found)) = pairs.of(event).iter().find(|(name, _)| name == key) else {
+            let Some((_, found)) = pairs.of(event).iter().rfind(|(name, _)| name == key) else {
                 return Some(Cause::NoKey { pairs: pairs.name(), key });
             };
             if !patterns.is_empty() && !Pattern::any(patterns, found) {
@@ -216,7 +216,7 @@ impl fmt::Display for Mismatch<'_> {
                 let found: String = found.chars().take(80).collect();
                 write!(f, "{field} {found:?} does not match ")?;
                 for (at, pattern) in patterns.iter().enumerate() {
-                    write!(f, "{}{:?}", if at == 0 { "" } else { " or " }, pattern.text)?;
+                    write!(f, "{}{}", if at == 0 { "" } else { " or " }, pattern.shown)?;
                     if matches!(pattern.how, How::Never) {
                         f.write_str(", which is not a regular expression")?;
                     }
@@ -227,10 +227,16 @@ impl fmt::Display for Mismatch<'_> {
     }
 }
 
+fn values(names: &[Located<String>]) -> Vec<String> {
+    names.iter().map(|name| name.value.clone()).collect()
+}
+
 /// A pattern of the configuration.
 #[derive(Debug)]
 struct Pattern {
     text: String,
+    /// What may be shown of it.
+    shown: String,
     how: How,
 }
 
@@ -246,13 +252,14 @@ enum How {
 impl Pattern {
     /// The patterns that are set; an empty one says nothing.
     fn compile_all(patterns: &Patterns) -> Vec<Self> {
-        patterns.0.iter().filter(|pattern| !pattern.value.is_empty()).map(|pattern| Self::compile(&pattern.value)).collect()
+        patterns.0.iter().filter(|pattern| !pattern.value.is_empty()).map(Self::compile).collect()
     }
 
-    fn compile(text: &str) -> Self {
-        let plain = regex::escape(text) == text;
-        let how = if plain { How::Contains } else { pattern::compile(text).map_or(How::Never, How::Matches) };
-        Self { text: text.to_owned(), how }
+    fn compile(pattern: &Located<String>) -> Self {
+        let text = pattern.value.clone();
+        let plain = regex::escape(&text) == text;
+        let how = if plain { How::Contains } else { pattern::compile(&text).map_or(How::Never, How::Matches) };
+        Self { shown: pattern.found(), text, how }
     }
 
     fn any(patterns: &[Self], text: &str) -> bool {

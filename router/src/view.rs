@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use herald_common::event;
+use herald_common::event::{self, or_default};
 use serde::{
     Deserialize, Deserializer,
     de::{MapAccess, Visitor},
@@ -14,62 +14,64 @@ use crate::rule::Event;
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(crate) struct View<'a> {
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "or_default")]
     metadata: Metadata<'a>,
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "or_default")]
     reason: Text<'a>,
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "or_default")]
     message: Text<'a>,
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "or_default")]
     source: Source<'a>,
+    #[serde(deserialize_with = "or_default")]
     count: i32,
-    #[serde(borrow, rename = "type")]
+    #[serde(borrow, rename = "type", deserialize_with = "or_default")]
     type_: Text<'a>,
     series: Option<Series>,
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "or_default")]
     reporting_component: Text<'a>,
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "or_default")]
     reporting_instance: Text<'a>,
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "or_default")]
     involved_object: Object<'a>,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Series {
+    #[serde(deserialize_with = "or_default")]
     count: i32,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct Metadata<'a> {
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "or_default")]
     namespace: Text<'a>,
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "or_default")]
     uid: Text<'a>,
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "or_default")]
     resource_version: Text<'a>,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Source<'a> {
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "or_default")]
     component: Text<'a>,
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "or_default")]
     host: Text<'a>,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct Object<'a> {
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "or_default")]
     api_version: Text<'a>,
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "or_default")]
     kind: Text<'a>,
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "or_default")]
     labels: Pairs<'a>,
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "or_default")]
     annotations: Pairs<'a>,
 }
 
@@ -108,7 +110,7 @@ fn own_or<'a>(own: &'a str, other: &'a str, use_other: bool) -> &'a str {
 #[derive(Default, Deserialize)]
 struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
-/// A map of strings in the payload's order.
+/// A map of strings in the payload's order; of a key that comes twice the last counts.
 #[derive(Default)]
 struct Pairs<'a>(Vec<(Cow<'a, str>, Cow<'a, str>)>);
 
@@ -123,7 +125,8 @@ impl<'de: 'a, 'a> Deserialize<'de> for Pairs<'a> {
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut pairs = Vec::with_capacity(map.size_hint().unwrap_or(8));
+                // The hint is what the payload says, which need not be true.
+                let mut pairs = Vec::with_capacity(map.size_hint().unwrap_or(8).min(64));
                 while let Some((Text(key), Text(value))) = map.next_entry()? {
                     pairs.push((key, value));
                 }
@@ -131,5 +134,25 @@ impl<'de: 'a, 'a> Deserialize<'de> for Pairs<'a> {
             }
         }
         deserializer.deserialize_map(Reader)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn null_is_unset() {
+        let json = br#"{"reason":null,"metadata":null,"count":null,"series":{"count":null},"involvedObject":{"kind":null,"labels":null}}"#;
+        let view = View::read(json, None).expect("it is read");
+        let event = view.event(true);
+        assert_eq!((event.reason, event.kind, event.count, event.labels.len()), ("", "", 0, 0));
+    }
+
+    #[test]
+    fn a_length_that_is_not_true_takes_no_memory() {
+        // {"involvedObject": {"labels": {…}}} with four thousand million labels announced, and none there.
+        let packed = [b"\x81\xAEinvolvedObject\x81\xA6labels".as_slice(), &[0xDF, 0xFF, 0xFF, 0xFF, 0xFF]].concat();
+        assert!(View::read(&packed, Some("application/msgpack")).is_err());
     }
 }

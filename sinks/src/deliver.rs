@@ -49,7 +49,7 @@ pub(crate) struct Lane {
 impl Lane {
     pub(crate) fn new(context: &Context, receiver: &Receiver, built: Built, stop: CancellationToken) -> Self {
         let (name, options, defaults) = (&receiver.name.value, &receiver.options, built.defaults);
-        let batch = options.batch.unwrap_or(defaults.batch).min(defaults.max_batch);
+        let batch = options.batch.as_ref().map_or(defaults.batch, |batch| batch.value).min(defaults.max_batch);
         let concurrency = options.concurrency.unwrap_or(defaults.concurrency);
         let in_hand = batch * concurrency;
         Self {

@@ -8,22 +8,21 @@ use jiff::Timestamp;
 use reqwest::{Client, StatusCode, header};
 
 pub(crate) use self::headers::Headers;
-use crate::{sink::SendError, tls::Tls};
+use crate::{keys::Keys, sink::SendError, tls::Tls};
 
-/// Makes a client for one receiver. Redirects are not followed; `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY` are honoured.
-///
-/// # Errors
-/// What is wrong with the TLS settings, with the key it is about.
-pub(crate) fn client(tls: &Tls, timeout: Duration) -> Result<Client, (&'static str, String)> {
+/// Makes a client for one receiver. Redirects are not followed; `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY` are honoured. What is wrong with the TLS settings
+/// is among the findings of `keys`.
+pub(crate) fn client(keys: &mut Keys<'_>, tls: &Tls, timeout: Duration) -> Option<Client> {
     let mut builder = Client::builder()
         .user_agent(concat!("herald/", env!("CARGO_PKG_VERSION")))
         .redirect(reqwest::redirect::Policy::none())
         .connect_timeout(timeout.min(Duration::from_secs(10)))
         .timeout(timeout);
-    if let Some(config) = tls.config()? {
+    if let Some(config) = tls.config(keys) {
         builder = builder.tls_backend_preconfigured(config);
     }
-    builder.build().map_err(|error| ("caFile", format!("cannot set up TLS: {error}")))
+    let fail = |error| keys.error(keys.spec().problem_at("tls", format!("cannot set up TLS: {error}; check the certificates")));
+    builder.build().map_err(fail).ok()
 }
 
 /// What a failure to get an answer means: the receiver is not there. The error's own words may hold the address's secrets and are left out.

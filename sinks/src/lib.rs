@@ -9,6 +9,7 @@
 
 mod deliver;
 mod http;
+mod keys;
 pub mod kinds;
 pub mod registry;
 pub mod render;
@@ -26,7 +27,7 @@ use herald_common::{
 };
 use tokio::task::{JoinError, JoinSet};
 
-use crate::{deliver::Lane, render::Templates};
+use crate::{deliver::Lane, registry::Ready, render::Templates};
 
 /// The sinks.
 #[derive(Clone, Debug, Default)]
@@ -101,17 +102,17 @@ impl Lanes {
         let (mut fresh, mut problems) = (Vec::new(), Vec::new());
         for receiver in served.iter().filter(|receiver| !is_as_before(receiver)) {
             match registry::build(receiver, &templates) {
-                Ok(built) => fresh.push((*receiver, built)),
-                Err(problem) => problems.push(problem),
+                Ok(ready) => fresh.push((*receiver, ready)),
+                Err(findings) => problems.extend(findings.errors),
             }
         }
         if !problems.is_empty() {
             return Err(ConfigError { file: "configuration".to_owned(), problems });
         }
         self.drain(|receiver| !served.contains(&receiver)).await;
-        for (receiver, built) in fresh {
-            for mistake in &built.mistakes {
-                tracing::warn!(receiver = receiver.name.value, "{mistake}");
+        for (receiver, Ready { built, mistakes, warnings }) in fresh {
+            for problem in mistakes.iter().chain(&warnings) {
+                tracing::warn!(receiver = receiver.name.value, "{problem}");
             }
             let (name, stop) = (receiver.name.value.clone(), self.context.stop.child_token());
             let lane = Lane::new(&self.context, receiver, built, stop.clone());

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use herald_common::config::{Problem, Receiver};
+use herald_common::config::{Findings, Problem, Receiver};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
-use serde::de::DeserializeOwned;
 
 use crate::{
+    keys::Keys,
     kinds::{self, later},
     render::{Body, Templates},
     sink::{Item, Refusal, Sink},
@@ -34,8 +34,16 @@ pub struct Built {
     pub defaults: Defaults,
     /// What is sent of each event, for kinds that send one payload an event.
     pub(crate) body: Body,
-    /// Keys that mean nothing.
+}
+
+/// A receiver ready to send, with what is odd about its configuration.
+pub struct Ready {
+    /// The receiver.
+    pub built: Built,
+    /// Keys that mean nothing, templates that fail on some events.
     pub mistakes: Vec<Problem>,
+    /// What works, but may surprise.
+    pub warnings: Vec<Problem>,
 }
 
 impl Built {
@@ -48,8 +56,8 @@ impl Built {
     }
 }
 
-/// How a receiver of a kind is built, without touching the network.
-type Build = fn(&Receiver, &Templates) -> Result<Built, Problem>;
+/// How a receiver of a kind is built of its keys, without touching the network; nothing only after an error was found.
+type Build = fn(&mut Keys<'_>) -> Option<Built>;
 
 /// A row: a kind's name, how it is built, and the schema of its keys.
 #[derive(Clone, Copy)]
@@ -63,12 +71,12 @@ pub struct Row {
 }
 
 impl Row {
-    const fn served<Keys: JsonSchema>(kind: &'static str, build: Build) -> Self {
-        Self { kind, is_served: true, build, schema: schema::<Keys> }
+    const fn served<Type: JsonSchema>(kind: &'static str, build: Build) -> Self {
+        Self { kind, is_served: true, build, schema: schema::<Type> }
     }
 
-    const fn known<Keys: JsonSchema + DeserializeOwned>(kind: &'static str) -> Self {
-        Self { kind, is_served: false, build: |receiver, _| later::refuse::<Keys>(receiver), schema: schema::<Keys> }
+    const fn known<Type: JsonSchema + later::Known>(kind: &'static str) -> Self {
+        Self { kind, is_served: false, build: later::refuse::<Type>, schema: schema::<Type> }
     }
 
     /// The JSON Schema of the kind's keys.
@@ -77,8 +85,8 @@ impl Row {
     }
 }
 
-fn schema<Keys: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
-    generator.subschema_for::<Keys>()
+fn schema<Type: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
+    generator.subschema_for::<Type>()
 }
 
 /// The kinds.
@@ -109,10 +117,25 @@ pub const KINDS: &[Row] = &[
 /// Builds a receiver.
 ///
 /// # Errors
-/// When its configuration cannot work, or its kind is not served yet.
-pub fn build(receiver: &Receiver, templates: &Templates) -> Result<Built, Problem> {
-    match KINDS.iter().find(|row| row.kind == receiver.kind) {
-        Some(row) => (row.build)(receiver, templates),
-        None => Err(receiver.spec.problem(format!("receivers of kind {} are not known", receiver.kind))),
+/// Everything that was found when its configuration cannot work, or its kind is not served yet.
+pub fn build(receiver: &Receiver, templates: &Templates) -> Result<Ready, Findings> {
+    let mut keys = Keys::new(receiver, templates);
+    let built = match KINDS.iter().find(|row| row.kind == receiver.kind) {
+        Some(row) => (row.build)(&mut keys),
+        None => {
+            keys.error(receiver.spec.problem(format!("receivers of kind {} are not known", receiver.kind)));
+            None
+        }
+    };
+    match built {
+        Some(built) if keys.findings.errors.is_empty() => {
+            if let Some(batch) = receiver.options.batch.as_ref().filter(|batch| batch.value > built.defaults.max_batch) {
+                let message = format!("found {}, more than {} can carry; it gets {}", batch.value, receiver.kind, built.defaults.max_batch);
+                keys.findings.warnings.push(batch.problem(message));
+            }
+            let Findings { mistakes, warnings, .. } = keys.findings;
+            Ok(Ready { built, mistakes, warnings })
+        }
+        _ => Err(keys.findings),
     }
 }

@@ -10,16 +10,17 @@ mod layout;
 mod text;
 
 use bytes::Bytes;
-use herald_common::{
-    config::{self, Problem, Receiver},
-    event::to_go_json,
-};
-use herald_template::{Functions, sprig};
+use herald_common::{config, event::to_go_json};
+use herald_template::{Function, Functions, sprig};
 
-pub(crate) use self::event::typed;
+pub use self::event::typed;
 pub(crate) use self::layout::{Layout, LayoutKey};
+pub use self::text::LIMITS;
 pub(crate) use self::text::{Secrecy, Text, TextKey};
-use crate::sink::{Item, Refusal};
+use crate::{
+    keys::Keys,
+    sink::{Item, Refusal},
+};
 
 /// What templates may do; made once for a configuration.
 #[derive(Debug)]
@@ -31,13 +32,17 @@ impl Templates {
     /// Follows the configuration: Sprig's functions, and those that look outside only where it allows them.
     #[must_use]
     pub fn new(config: &config::Templates) -> Self {
-        let mut functions = Functions::new().with(sprig::functions());
-        if config.env {
-            functions = functions.with(sprig::environment());
-        }
-        if config.network {
-            functions = functions.with(sprig::network());
-        }
+        let named = |functions: &[Function]| functions.iter().map(|function| function.name).collect::<Vec<_>>();
+        let (environment, network) = (sprig::environment().collect::<Vec<_>>(), sprig::network().collect::<Vec<_>>());
+        let functions = Functions::new().with(sprig::functions()).without(sprig::LEFT_OUT.iter().copied(), sprig::LEFT_OUT_REASON);
+        let functions = match config.env {
+            true => functions.with(environment),
+            false => functions.without(named(&environment), "templates see the environment only with templates.env: true"),
+        };
+        let functions = match config.network {
+            true => functions.with(network),
+            false => functions.without(named(&network), "templates ask the network only with templates.network: true"),
+        };
         Self { functions }
     }
 }
@@ -59,9 +64,8 @@ pub(crate) struct Body {
 
 impl Body {
     /// Reads `layout` of a receiver's keys.
-    pub(crate) fn new(receiver: &Receiver, templates: &Templates, de_dot: bool) -> Result<Self, Problem> {
-        let layout = receiver.spec.get("layout").map(|node| Layout::new(node, templates)).transpose()?;
-        Ok(Self { layout: layout.flatten(), de_dot })
+    pub(crate) fn new(keys: &mut Keys<'_>, de_dot: bool) -> Self {
+        Self { layout: keys.spec().get("layout").and_then(|node| Layout::new(node, keys)), de_dot }
     }
 
     /// Makes the payload of an item. JSON that needs no change is not decoded.

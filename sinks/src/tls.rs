@@ -4,6 +4,7 @@
 
 use std::{path::Path, path::PathBuf, sync::Arc};
 
+use herald_common::pem;
 use rustls::{
     ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
     client::{
@@ -11,10 +12,12 @@ use rustls::{
         danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
     },
     crypto::{self, CryptoProvider},
-    pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime, pem::PemObject as _},
+    pki_types::{CertificateDer, ServerName, UnixTime},
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
+
+use crate::keys::Keys;
 
 /// The keys of `tls`.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
@@ -32,78 +35,74 @@ pub struct Tls {
     pub key_file: Option<PathBuf>,
 }
 
-/// A key of `tls` and what is wrong with it.
-type Fault = (&'static str, String);
-
 impl Tls {
-    /// Makes the configuration these keys mean; `None` when none is set.
-    ///
-    /// # Errors
-    /// The key that cannot work, and why.
-    pub(crate) fn config(&self) -> Result<Option<ClientConfig>, Fault> {
+    /// Makes the configuration these keys mean; none when none is set. What is wrong with them is among the findings of `keys`, which has them under `tls`.
+    pub(crate) fn config(&self, keys: &mut Keys<'_>) -> Option<ClientConfig> {
         let Self { insecure_skip_verify, server_name, ca_file, cert_file, key_file } = self;
         if !insecure_skip_verify && server_name.is_empty() && [ca_file, cert_file, key_file].iter().all(|file| file.is_none()) {
-            return Ok(None);
+            return None;
         }
         let provider = Arc::new(crypto::aws_lc_rs::default_provider());
-        let builder = ClientConfig::builder_with_provider(provider.clone())
+        let verifier = self.verifier(keys, provider.clone());
+        keys.beside("tls.certFile", "keyFile");
+        keys.beside("tls.keyFile", "certFile");
+        let certificates = cert_file.as_deref().and_then(|file| fine(keys, "certFile", pem::certificates(file)));
+        let key = match (&certificates, key_file) {
+            (Some(certificates), Some(file)) => fine(keys, "keyFile", pem::private_key(file, certificates)),
+            _ => None,
+        };
+        let builder = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
-            .map_err(|error| ("insecureSkipVerify", format!("cannot set up TLS: {error}")))?
+            .expect("the provider's own cipher suites serve the default versions")
             .dangerous()
-            .with_custom_certificate_verifier(self.verifier(provider)?);
-        let mut config = match (cert_file, key_file) {
-            (Some(certificate), Some(key)) => builder
-                .with_client_auth_cert(certificates("certFile", certificate)?, private_key(key)?)
-                .map_err(|error| ("certFile", format!("{} and {} do not fit: {error}", certificate.display(), key.display())))?,
-            (Some(_), None) => return Err(("certFile", "needs keyFile beside it".to_owned())),
-            (None, Some(_)) => return Err(("keyFile", "needs certFile beside it".to_owned())),
-            (None, None) => builder.with_no_client_auth(),
+            .with_custom_certificate_verifier(verifier?);
+        let mut config = match (certificates, key) {
+            (Some(certificates), Some(key)) => {
+                let config = builder.with_client_auth_cert(certificates, key).map_err(|error| format!("which cannot be used: {error}"));
+                fine(keys, "certFile", config)?
+            }
+            _ => builder.with_no_client_auth(),
         };
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-        Ok(Some(config))
+        Some(config)
     }
 
-    fn verifier(&self, provider: Arc<CryptoProvider>) -> Result<Arc<dyn ServerCertVerifier>, Fault> {
+    fn verifier(&self, keys: &mut Keys<'_>, provider: Arc<CryptoProvider>) -> Option<Arc<dyn ServerCertVerifier>> {
         if self.insecure_skip_verify {
-            return Ok(Arc::new(Unverified { provider }));
+            return Some(Arc::new(Unverified { provider }));
         }
-        let verifier: Arc<dyn ServerCertVerifier> = match &self.ca_file {
-            Some(file) => {
-                let mut roots = RootCertStore::empty();
-                for certificate in certificates("caFile", file)? {
-                    roots.add(certificate).map_err(|error| ("caFile", format!("{}: {error}", file.display())))?;
-                }
-                let verifier = WebPkiServerVerifier::builder_with_provider(roots.into(), provider).build();
-                verifier.map_err(|error| ("caFile", format!("{}: {error}", file.display())))?
+        let name = (!self.server_name.is_empty()).then(|| {
+            let name = ServerName::try_from(self.server_name.clone());
+            fine(keys, "serverName", name.map_err(|_| "expected a host name or IP address".to_owned()))
+        });
+        let verifier = match &self.ca_file {
+            Some(file) => fine(keys, "caFile", authorities(file, provider)),
+            None => {
+                let system = rustls_platform_verifier::Verifier::new(provider);
+                let system = system.map_err(|error| format!("and the system's authorities cannot be used: {error}; name a file"));
+                fine(keys, "caFile", system.map(|verifier| Arc::new(verifier) as Arc<dyn ServerCertVerifier>))
             }
-            None => Arc::new(
-                rustls_platform_verifier::Verifier::new(provider)
-                    .map_err(|error| ("caFile", format!("the system's authorities cannot be used, name a file: {error}")))?,
-            ),
         };
-        if self.server_name.is_empty() {
-            return Ok(verifier);
+        match name {
+            None => verifier,
+            Some(name) => Some(Arc::new(Named { verifier: verifier?, name: name? })),
         }
-        let name = ServerName::try_from(self.server_name.clone())
-            .map_err(|error| ("serverName", format!("found {:?}, expected a host name or IP address: {error}", self.server_name)))?;
-        Ok(Arc::new(Named { verifier, name }))
     }
 }
 
-fn read(key: &'static str, path: &Path) -> Result<Vec<u8>, Fault> {
-    std::fs::read(path).map_err(|error| (key, format!("cannot read {}: {error}", path.display())))
+/// Takes what is fine; the rest is an error about this key of `tls`.
+fn fine<T>(keys: &mut Keys<'_>, key: &str, result: Result<T, String>) -> Option<T> {
+    result.map_err(|reason| keys.require(false, &format!("tls.{key}"), &reason)).ok()
 }
 
-fn certificates(key: &'static str, path: &Path) -> Result<Vec<CertificateDer<'static>>, Fault> {
-    let found: Vec<_> = CertificateDer::pem_slice_iter(&read(key, path)?)
-        .collect::<Result<_, _>>()
-        .map_err(|error| (key, format!("{} is no PEM file: {error}", path.display())))?;
-    if found.is_empty() { Err((key, format!("{} holds no certificate in PEM form", path.display()))) } else { Ok(found) }
-}
-
-fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, Fault> {
-    PrivateKeyDer::from_pem_slice(&read("keyFile", path)?)
-        .map_err(|_| ("keyFile", format!("{} holds no private key in PEM form", path.display())))
+/// Verifies by the authorities of a file.
+fn authorities(file: &Path, provider: Arc<CryptoProvider>) -> Result<Arc<dyn ServerCertVerifier>, String> {
+    let mut roots = RootCertStore::empty();
+    for certificate in pem::certificates(file)? {
+        roots.add(certificate).map_err(|error| format!("which holds no authority that can be used: {error}; name another file"))?;
+    }
+    let verifier = WebPkiServerVerifier::builder_with_provider(roots.into(), provider).build();
+    Ok(verifier.map_err(|error| format!("which holds no authority that can be used: {error}; name another file"))?)
 }
 
 /// Verifies for a given name instead of the address's.

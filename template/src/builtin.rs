@@ -68,6 +68,11 @@ impl Builtin {
         ALL.iter().find(|(known, _)| *known == name).map(|(_, builtin)| *builtin)
     }
 
+    /// Lists the names of all builtins.
+    pub(crate) fn names() -> impl Iterator<Item = &'static str> {
+        ALL.iter().map(|(name, _)| *name)
+    }
+
     /// The name in templates.
     pub(crate) fn name(self) -> &'static str {
         ALL.iter().find(|(_, builtin)| *builtin == self).map_or("", |(name, _)| name)
@@ -94,6 +99,11 @@ impl Builtin {
         }
     }
 
+    /// Tells whether the function goes through all of its arguments, however long they are.
+    pub(crate) fn reads_all(self) -> bool {
+        !matches!(self, Self::And | Self::Or | Self::Index | Self::Len | Self::Not | Self::Slice)
+    }
+
     /// Tells whether the function may leave arguments unevaluated.
     pub(crate) fn stops_early(self) -> bool {
         matches!(self, Self::And | Self::Or)
@@ -107,7 +117,7 @@ impl Builtin {
         let truth = |truth: bool| Ok(Slot::new(Value::Bool(truth)));
         match self {
             Self::Index => index::index(first, rest),
-            Self::Slice => index::slice(first, rest),
+            Self::Slice => index::slice(context, first, rest),
             Self::Len => index::length(first).map(|length| Slot::new(Value::int(length))),
             Self::Not => truth(!first.value.is_true()),
             Self::Eq => truth(compare::eq(first, rest)?),

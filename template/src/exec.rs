@@ -3,7 +3,7 @@
 //! In: a tree, a root value, limits. Out: bytes appended to a buffer, or the first error with its place. Text and plain
 //! values go straight into the buffer. The stack is bounded by the depth limit, time by the step limit.
 
-use crate::func::Context;
+use crate::func::{Context, FuncError};
 use crate::node::{Arg, Branch, Command, Invocation, Node, Pipe, ROOT, VariableId};
 use crate::parse::Definition;
 use crate::print;
@@ -16,6 +16,7 @@ mod eval;
 mod field;
 mod range;
 
+pub(crate) use call::count;
 pub(crate) use field::{embedded, through_pointer};
 
 /// What a failing step gives; boxed, since it is rare and large.
@@ -48,7 +49,6 @@ pub(crate) struct Exec<'a, 'h, 'o> {
     start: usize,
     context: Context<'h>,
     limits: Limits,
-    steps: u64,
     depth: usize,
     at: At<'a>,
     /// The variables of all running templates; those of the current one from `base` on.
@@ -68,7 +68,6 @@ impl<'a, 'h, 'o> Exec<'a, 'h, 'o> {
             out,
             context,
             limits,
-            steps: 0,
             depth: 0,
             at: At::Start,
             variables: Vec::new(),
@@ -111,11 +110,20 @@ impl<'a, 'h, 'o> Exec<'a, 'h, 'o> {
 
     /// Counts a step.
     fn step(&mut self) -> Result<()> {
-        self.steps += 1;
-        if self.steps > self.limits.steps {
-            return Err(self.error(format!("more than {} steps", self.limits.steps)));
+        self.work(1)
+    }
+
+    /// Counts several steps.
+    fn work(&mut self, steps: u64) -> Result<()> {
+        self.context.spend(steps).map_err(|_| self.error(format!("more than {} steps", self.limits.steps)))
+    }
+
+    /// Counts the bytes of what was made on the way, as functions do for theirs.
+    fn made(&mut self, value: &Value<'a>) -> std::result::Result<(), FuncError> {
+        match value.made() {
+            0 => Ok(()),
+            bytes => self.context.reserve(bytes),
         }
-        Ok(())
     }
 
     /// Goes one level deeper; to be undone by the caller when all went well.
@@ -221,11 +229,21 @@ impl<'a, 'h, 'o> Exec<'a, 'h, 'o> {
         Ok(())
     }
 
-    fn variable(&self, id: VariableId) -> Option<&Slot<'a>> {
-        self.variables[self.base..].iter().rev().find(|(known, _)| *known == id).map(|(_, slot)| slot)
+    fn variable(&mut self, id: VariableId) -> Result<Option<&Slot<'a>>> {
+        self.search()?;
+        Ok(self.variables[self.base..].iter().rev().find(|(known, _)| *known == id).map(|(_, slot)| slot))
+    }
+
+    /// Counts the search for a variable where there are very many.
+    fn search(&mut self) -> Result<()> {
+        match (self.variables.len() - self.base) / 64 {
+            0 => Ok(()),
+            steps => self.work(steps as u64),
+        }
     }
 
     fn set_variable(&mut self, id: VariableId, name: &str, slot: Slot<'a>) -> Result<()> {
+        self.search()?;
         match self.variables[self.base..].iter_mut().rev().find(|(known, _)| *known == id) {
             Some((_, known)) => {
                 *known = slot;

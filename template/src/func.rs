@@ -7,7 +7,9 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
 
+use crate::builtin::Builtin;
 use crate::go::time::Time;
+use crate::template::Limits;
 use crate::types::Type;
 use crate::value::Value;
 
@@ -58,12 +60,13 @@ pub trait Host {
 pub struct Context<'h> {
     host: &'h dyn Host,
     bytes_left: usize,
+    steps_left: u64,
 }
 
 impl<'h> Context<'h> {
-    /// A context whose functions may make this many bytes in all.
-    pub fn new(host: &'h dyn Host, bytes: usize) -> Self {
-        Self { host, bytes_left: bytes }
+    /// A context whose functions may take what the limits allow.
+    pub fn new(host: &'h dyn Host, limits: Limits) -> Self {
+        Self { host, bytes_left: limits.output, steps_left: limits.steps }
     }
 
     /// The world outside.
@@ -84,6 +87,18 @@ impl<'h> Context<'h> {
                 Ok(())
             }
             None => Err(FuncError::new("result too large")),
+        }
+    }
+
+    /// Counts work that the number of arguments does not tell (comparing each with each, a hash that is slow on purpose); a step is about what one node
+    /// of a template takes. Refused past the limit.
+    pub fn spend(&mut self, steps: u64) -> Result<(), FuncError> {
+        match self.steps_left.checked_sub(steps) {
+            Some(left) => {
+                self.steps_left = left;
+                Ok(())
+            }
+            None => Err(FuncError::new("too much work")),
         }
     }
 }
@@ -139,6 +154,7 @@ impl fmt::Debug for Function {
 #[derive(Clone, Debug, Default)]
 pub struct Functions {
     by_name: HashMap<&'static str, Function>,
+    left_out: HashMap<&'static str, &'static str>,
 }
 
 impl Functions {
@@ -152,6 +168,26 @@ impl Functions {
     pub fn with(mut self, functions: impl IntoIterator<Item = Function>) -> Self {
         self.by_name.extend(functions.into_iter().map(|function| (function.name, function)));
         self
+    }
+
+    /// Takes functions away; a template that calls one of them does not parse, and is told the reason.
+    #[must_use]
+    pub fn without(mut self, names: impl IntoIterator<Item = &'static str>, reason: &'static str) -> Self {
+        for name in names {
+            self.by_name.remove(name);
+            self.left_out.insert(name, reason);
+        }
+        self
+    }
+
+    /// Tells why a function was taken away.
+    pub fn left_out(&self, name: &str) -> Option<&'static str> {
+        self.left_out.get(name).copied()
+    }
+
+    /// Lists the names a template may call.
+    pub fn names(&self) -> impl Iterator<Item = &'static str> {
+        self.by_name.keys().copied().chain(Builtin::names())
     }
 
     /// Finds a function by name.

@@ -1,6 +1,8 @@
 //! Go's `encoding/json` for values: names and order of struct fields, sorted map keys, Go's escapes.
 //!
-//! In: a value. Out: JSON bytes, or Go's error text. A map that holds itself is an error, not a crash.
+//! In: a value, and how long its JSON may become. Out: JSON bytes, or Go's error text. A value that holds itself many times over ends at the limit.
+
+use std::fmt;
 
 use crate::func::FuncError;
 use crate::go::strconv::format_float;
@@ -18,29 +20,75 @@ pub use indent::indent;
 /// How deep a value may nest.
 const MAX_DEPTH: usize = 100;
 
+/// Why a value has no JSON.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum EncodeError {
+    /// JSON cannot hold it; Go's words.
+    Unsupported(FuncError),
+    /// Its JSON is longer than it may be.
+    TooLarge,
+}
+
+impl fmt::Display for EncodeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unsupported(error) => error.fmt(f),
+            Self::TooLarge => f.write_str("result too large"),
+        }
+    }
+}
+
+impl std::error::Error for EncodeError {}
+
+impl From<FuncError> for EncodeError {
+    fn from(error: FuncError) -> Self {
+        Self::Unsupported(error)
+    }
+}
+
+impl From<EncodeError> for FuncError {
+    fn from(error: EncodeError) -> Self {
+        match error {
+            EncodeError::Unsupported(error) => error,
+            EncodeError::TooLarge => Self::new("result too large"),
+        }
+    }
+}
+
 /// Encodes as Go's `json.Marshal` does, or, without HTML escapes, as an encoder with `SetEscapeHTML(false)` (which adds a
-/// newline that this does not).
-pub fn encode(value: &Value<'_>, escape_html: bool) -> Result<Vec<u8>, FuncError> {
-    let mut encoder = Encoder { out: Vec::new(), escape_html };
+/// newline that this does not). Refuses what would take more than `limit` bytes.
+pub fn encode(value: &Value<'_>, escape_html: bool, limit: usize) -> Result<Vec<u8>, EncodeError> {
+    let mut encoder = Encoder { out: Vec::new(), escape_html, limit };
     encoder.value(value, 0)?;
+    encoder.check()?;
     Ok(encoder.out)
 }
 
 struct Encoder {
     out: Vec<u8>,
     escape_html: bool,
+    limit: usize,
 }
 
-type Done = Result<(), FuncError>;
+type Done = Result<(), EncodeError>;
 
 impl Encoder {
+    fn check(&self) -> Done {
+        if self.out.len() > self.limit { Err(EncodeError::TooLarge) } else { Ok(()) }
+    }
+
+    fn unsupported(message: String) -> Done {
+        Err(EncodeError::Unsupported(message.into()))
+    }
+
     fn raw(&mut self, text: &str) {
         self.out.extend_from_slice(text.as_bytes());
     }
 
     fn value(&mut self, value: &Value<'_>, depth: usize) -> Done {
+        self.check()?;
         if depth > MAX_DEPTH {
-            return Err(format!("json: unsupported value: encountered a cycle via {}", value.type_name()).into());
+            return Self::unsupported(format!("json: unsupported value: encountered a cycle via {}", value.type_name()));
         }
         match value {
             Value::Nil | Value::NilPointer(_) => self.raw("null"),
@@ -69,7 +117,7 @@ impl Encoder {
             Value::Pointer(inner) => self.value(inner, depth + 1)?,
             Value::Error(_) => self.raw("{}"),
             Value::Complex(..) | Value::Function(_) => {
-                return Err(format!("json: unsupported type: {}", value.type_name()).into());
+                return Self::unsupported(format!("json: unsupported type: {}", value.type_name()));
             }
         }
         Ok(())
@@ -77,7 +125,7 @@ impl Encoder {
 
     fn float(&mut self, value: f64, kind: Kind) -> Done {
         if !value.is_finite() {
-            return Err(format!("json: unsupported value: {}", format_float(value, b'g', None, kind.bits())).into());
+            return Self::unsupported(format!("json: unsupported value: {}", format_float(value, b'g', None, kind.bits())));
         }
         let size = value.abs();
         let large =
@@ -120,7 +168,7 @@ impl Encoder {
     /// Writes the fields of a struct and of those embedded in it; the outer field of a name hides inner ones.
     fn fields(&mut self, object: &ObjectRef<'_>, depth: usize, first: &mut bool, hidden: &[&str]) -> Done {
         if depth > MAX_DEPTH {
-            return Err("json: unsupported value: encountered a cycle".into());
+            return Self::unsupported("json: unsupported value: encountered a cycle".to_owned());
         }
         let fields = object.get().struct_type().fields;
         for (index, field) in fields.iter().enumerate() {
@@ -199,7 +247,7 @@ fn is_empty(value: &Value<'_>) -> bool {
     !matches!(value, Value::Object(..)) && !value.is_true()
 }
 
-/// Encodes a struct, as `json.Marshal` of a pointer to it does.
+/// Encodes a struct, as `json.Marshal` of a pointer to it does; it may be as long as the struct makes it.
 pub fn encode_object(object: &dyn Object) -> Result<Vec<u8>, FuncError> {
-    encode(&Value::pointer_to(object), true)
+    Ok(encode(&Value::pointer_to(object), true, usize::MAX)?)
 }

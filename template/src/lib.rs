@@ -30,7 +30,7 @@ mod template;
 pub mod types;
 mod value;
 
-pub use check::CheckError;
+pub use check::{CheckError, Missing};
 pub use func::{Call, Context, FuncError, Function, Functions, Host};
 #[doc(hidden)]
 pub use object::field_type;

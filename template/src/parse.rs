@@ -32,6 +32,14 @@ pub struct ParseError {
     pub message: String,
 }
 
+impl ParseError {
+    /// The function that is not defined, if that is what is wrong.
+    pub fn undefined(&self) -> Option<&str> {
+        let (name, rest) = self.message.strip_prefix("function \"")?.split_once('"')?;
+        rest.starts_with(" not defined").then_some(name)
+    }
+}
+
 impl fmt::Display for ParseError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "template: {}:{}: {}", self.name, self.line, self.message)

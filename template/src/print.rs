@@ -95,7 +95,7 @@ pub(crate) fn text_as(value: &Value<'_>, verb: char) -> String {
     String::from_utf8_lossy(&out).into_owned()
 }
 
-/// Go's `fmt.Sprint`: values side by side, a space between two that are no strings.
+/// Go's `fmt.Sprint`: values side by side, a space between two that are no strings. Past the limit it stops where it is.
 pub fn sprint(values: &[Value<'_>], limit: usize) -> Vec<u8> {
     let mut out = Vec::new();
     let mut after_string = true;
@@ -105,12 +105,15 @@ pub fn sprint(values: &[Value<'_>], limit: usize) -> Vec<u8> {
             out.push(b' ');
         }
         Printer::new(&mut out, limit).argument(value, 'v');
+        if out.len() > limit {
+            break;
+        }
         after_string = is_string;
     }
     out
 }
 
-/// Go's `fmt.Sprintln`: values with a space between each two, and a newline.
+/// Go's `fmt.Sprintln`: values with a space between each two, and a newline. Past the limit it stops where it is.
 pub fn sprintln(values: &[Value<'_>], limit: usize) -> Vec<u8> {
     let mut out = Vec::new();
     for (i, value) in values.iter().enumerate() {
@@ -118,6 +121,9 @@ pub fn sprintln(values: &[Value<'_>], limit: usize) -> Vec<u8> {
             out.push(b' ');
         }
         Printer::new(&mut out, limit).argument(value, 'v');
+        if out.len() > limit {
+            break;
+        }
     }
     out.push(b'\n');
     out

@@ -69,11 +69,12 @@ pub fn network() -> impl Iterator<Item = Function> {
     system::NETWORK.iter().copied()
 }
 
-/// Tells why a function of Sprig is not among [`functions`], for the error of a template that calls it; nothing for all other names.
-#[must_use]
-pub fn left_out(name: &str) -> Option<&'static str> {
-    system::LEFT_OUT.contains(&name).then_some(system::LEFT_OUT_REASON)
-}
+/// The functions of Sprig that are not among [`functions`]: those that make keys and certificates. To be given to
+/// [`Functions::without`](crate::Functions::without) with [`LEFT_OUT_REASON`].
+pub const LEFT_OUT: &[&str] = system::LEFT_OUT;
+
+/// Why they are left out.
+pub const LEFT_OUT_REASON: &str = system::LEFT_OUT_REASON;
 
 #[cfg(test)]
 mod tests;

@@ -15,7 +15,7 @@ use crate::value::Value;
 pub struct Limits {
     /// Bytes of output, and as many again made by functions on the way.
     pub output: usize,
-    /// Nodes executed, loop rounds included.
+    /// Nodes executed, loop rounds and arguments included, and the work of functions on what is long: 64 bytes or 16 elements count as a node.
     pub steps: u64,
     /// How deep templates, control structures and parentheses may nest while running.
     pub depth: usize,
@@ -59,13 +59,15 @@ impl std::error::Error for ExecError {}
 pub struct Template {
     pub(crate) name: String,
     pub(crate) text: String,
+    /// Sorted by name.
     pub(crate) definitions: Vec<Definition>,
 }
 
 impl Template {
     /// Parses a text. The name appears in errors and is the template's own for `{{template}}`.
     pub fn parse(name: &str, text: &str, functions: &Functions) -> Result<Self, ParseError> {
-        let definitions = parse(name, text, functions)?.definitions;
+        let mut definitions = parse(name, text, functions)?.definitions;
+        definitions.sort_unstable_by(|a, b| a.name.cmp(&b.name));
         Ok(Self { name: name.to_owned(), text: text.to_owned(), definitions })
     }
 
@@ -77,7 +79,7 @@ impl Template {
     /// Appends what the template makes of the root value; on failure the output is as it was before.
     pub fn render<'a>(&'a self, out: &mut Vec<u8>, root: Value<'a>, host: &dyn Host, limits: Limits) -> Result<(), ExecError> {
         let start = out.len();
-        let context = Context::new(host, limits.output);
+        let context = Context::new(host, limits);
         let result = Exec::new(self, out, context, limits).run(root);
         if result.is_err() {
             out.truncate(start);
@@ -87,6 +89,7 @@ impl Template {
 
     /// Finds a definition by name.
     pub(crate) fn definition(&self, name: &[u8]) -> Option<&Definition> {
-        self.definitions.iter().find(|definition| *definition.name == *name)
+        let at = self.definitions.binary_search_by(|definition| (*definition.name).cmp(name)).ok()?;
+        self.definitions.get(at)
     }
 }

@@ -16,6 +16,9 @@ mod list;
 mod map;
 mod text;
 
+/// How many bytes an element of a list or map counts for.
+pub(crate) const ELEMENT: usize = 40;
+
 pub use convert::ToValue;
 pub use list::{List, Sequence};
 pub use map::{Map, Mapping};
@@ -235,6 +238,48 @@ impl<'a> Value<'a> {
             Type::Map(elem) => Self::Map(Map::nil(elem)),
             Type::Pointer(pointee) => Self::NilPointer(*pointee),
             Type::Struct(ty) => Self::Object(ObjectRef::Shared(Rc::new(crate::object::Zero(ty))), Form::Copy),
+        }
+    }
+
+    /// Tells whether other values are held.
+    fn holds_values(&self) -> bool {
+        matches!(self, Self::Map(_) | Self::List(_))
+    }
+
+    /// How much there is to go through, in steps: 0 for what is short.
+    pub(crate) fn extent(&self) -> u64 {
+        (match self {
+            Self::Str(text, _) | Self::Bytes(text) | Self::Error(text) => text.len() / 64,
+            Self::List(list) => list.len() / 16,
+            Self::Map(map) => map.len() / 16,
+            _ => 0,
+        }) as u64
+    }
+
+    /// The bytes that making the value took: 0 when it is borrowed from the root.
+    pub(crate) fn made(&self) -> usize {
+        let is_made = match self {
+            Self::Str(text, _) | Self::Bytes(text) | Self::Error(text) => text.is_shared(),
+            Self::List(list) => list.is_shared(),
+            Self::Map(map) => map.is_shared(),
+            Self::Object(object, _) => matches!(object, ObjectRef::Shared(_)),
+            _ => false,
+        };
+        if is_made { self.size() } else { 0 }
+    }
+
+    /// The bytes a copy takes. Only for what comes out of structs: values that functions make may hold themselves many times over.
+    fn size(&self) -> usize {
+        match self {
+            Self::Str(text, _) | Self::Bytes(text) | Self::Error(text) => text.len(),
+            Self::List(list) => list.iter().map(|item| ELEMENT + item.size()).sum(),
+            Self::Map(map) => map.entries().iter().map(|(key, value)| ELEMENT + key.len() + value.size()).sum(),
+            Self::Object(object, _) if object.get().as_time().is_some() => ELEMENT,
+            Self::Object(object, _) => {
+                let object = object.get();
+                (0..object.struct_type().fields.len()).map(|index| ELEMENT + object.field(index).size()).sum()
+            }
+            _ => 0,
         }
     }
 

@@ -1,7 +1,7 @@
 //! Turning a [`Node`] into a type, with serde.
 //!
-//! Errors carry the place and path of the value they are about and say what was found and what was expected. Keys the type does not know become warnings
-//! with the nearest key it knows. A `null` leaves a struct's field at its default, as Go's decoder does. Numbers and booleans are accepted for strings
+//! Errors carry the place and path of the value they are about and say what was found and what was expected. Serde stops at the first; so the value it is
+//! about is taken out and the rest is read again, until all of them are found. Keys the type does not know become mistakes with the nearest key it knows. A `null` leaves a struct's field at its default, as Go's decoder does. Numbers and booleans are accepted for strings
 //! and, in quotes, strings for numbers and booleans.
 
 use std::{cell::RefCell, fmt};
@@ -11,19 +11,43 @@ use serde::{
     de::{self, IntoDeserializer, Visitor},
 };
 
-use super::{Located, Node, NodeKind as Kind, Problem, Secret, Several, document::Key, problem::nearest};
+use super::{Findings, Located, Node, NodeKind as Kind, Problem, Secret, Several, document::Key, problem::nearest};
+
+/// More errors than anyone reads about one file.
+const MOST_ERRORS: usize = 100;
 
 impl Node {
-    /// Decodes this node; returns the value and the keys that `T` does not know.
-    ///
-    /// # Errors
-    /// The first value that does not fit.
-    pub fn decode<T: for<'de> Deserialize<'de>>(&self) -> Result<(T, Vec<Problem>), Problem> {
-        decode(self)
+    /// Reads this node as a type. Values that do not fit are errors, keys that `T` does not know are mistakes; what does not fit is as if it were not there,
+    /// and nothing comes out when the rest makes no `T`.
+    pub fn read<T: for<'de> Deserialize<'de>>(&self, findings: &mut Findings) -> Option<T> {
+        let mut error = match decode(self) {
+            Ok((value, unknown)) => {
+                findings.mistakes.extend(unknown);
+                return Some(value);
+            }
+            Err(error) => error,
+        };
+        let mut rest = self.clone();
+        for _ in 0..MOST_ERRORS {
+            let taken = rest.take(&error);
+            // What is not known was complained of when it was read.
+            if taken.as_ref().unwrap_or(self).is_known() {
+                findings.errors.push(error);
+            }
+            taken?;
+            match decode(&rest) {
+                Ok((value, unknown)) => {
+                    findings.mistakes.extend(unknown);
+                    return Some(value);
+                }
+                Err(next) => error = next,
+            }
+        }
+        None
     }
 }
 
-pub(super) fn decode<T: for<'de> Deserialize<'de>>(node: &Node) -> Result<(T, Vec<Problem>), Problem> {
+fn decode<T: for<'de> Deserialize<'de>>(node: &Node) -> Result<(T, Vec<Problem>), Problem> {
     let unknown = RefCell::new(Vec::new());
     let value = T::deserialize(Decoder { node, unknown: &unknown, secret: false }).map_err(|error| error.at(node, false))?;
     Ok((value, unknown.into_inner()))
@@ -86,13 +110,27 @@ impl de::Error for Error {
             "i8" | "i16" | "i32" | "i64" | "isize" => "a whole number".to_owned(),
             "f32" | "f64" => "a number".to_owned(),
             "a boolean" => "true or false".to_owned(),
+            "a string" => "a text".to_owned(),
+            "a sequence" => "a list".to_owned(),
             other => other.to_owned(),
         };
         Self::custom(format!("found {FOUND}, expected {expected}"))
     }
 
     fn invalid_value(unexpected: de::Unexpected<'_>, expected: &dyn de::Expected) -> Self {
-        Self::invalid_type(unexpected, expected)
+        // A number of the right kind that the type cannot hold.
+        let (least, most) = match expected.to_string().as_str() {
+            "u8" => (0, i128::from(u8::MAX)),
+            "u16" => (0, i128::from(u16::MAX)),
+            "u32" => (0, i128::from(u32::MAX)),
+            "u64" | "usize" => (0, i128::from(u64::MAX)),
+            "i8" => (i128::from(i8::MIN), i128::from(i8::MAX)),
+            "i16" => (i128::from(i16::MIN), i128::from(i16::MAX)),
+            "i32" => (i128::from(i32::MIN), i128::from(i32::MAX)),
+            "i64" | "isize" => (i128::from(i64::MIN), i128::from(i64::MAX)),
+            _ => return Self::invalid_type(unexpected, expected),
+        };
+        Self::custom(format!("found {FOUND}, expected a whole number from {least} to {most}"))
     }
 
     fn unknown_variant(variant: &str, expected: &'static [&'static str]) -> Self {
@@ -101,7 +139,7 @@ impl de::Error for Error {
     }
 
     fn missing_field(field: &'static str) -> Self {
-        Self::custom(format!("{field} is missing"))
+        Self::custom(format!("{field} is missing, add it"))
     }
 }
 
@@ -142,7 +180,7 @@ impl<'a> Decoder<'a> {
         let entries: &[(Key, Node)] = match &self.node.kind {
             Kind::Map(entries) => entries,
             Kind::Null => &[],
-            _ => return self.wrong(&visitor),
+            _ => return self.wrong(&keys_expected(fields).as_str()),
         };
         let access = Entries { decoder: self, entries: entries.iter(), value: None, fields };
         self.place(visitor.visit_map(access))
@@ -152,8 +190,12 @@ impl<'a> Decoder<'a> {
 macro_rules! deserialize_number {
     ($($method:ident => $visit:ident: $type:ty),* $(,)?) => {$(
         fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
-            match self.scalar().and_then(|text| text.trim().parse::<$type>().ok()) {
-                Some(number) => self.place(visitor.$visit(number)),
+            match self.scalar().and_then(whole) {
+                Some(number) => match <$type>::try_from(number) {
+                    Ok(number) => self.place(visitor.$visit(number)),
+                    Err(_) if number < 0 && <$type>::MIN == 0 => self.wrong(&visitor),
+                    Err(_) => self.place(Err(de::Error::invalid_value(de::Unexpected::Unit, &visitor))),
+                }
                 None => self.wrong(&visitor),
             }
         }
@@ -166,12 +208,24 @@ impl<'de> de::Deserializer<'de> for Decoder<'_> {
     deserialize_number! {
         deserialize_i8 => visit_i64: i64, deserialize_i16 => visit_i64: i64, deserialize_i32 => visit_i64: i64, deserialize_i64 => visit_i64: i64,
         deserialize_u8 => visit_u64: u64, deserialize_u16 => visit_u64: u64, deserialize_u32 => visit_u64: u64, deserialize_u64 => visit_u64: u64,
-        deserialize_f32 => visit_f64: f64, deserialize_f64 => visit_f64: f64,
+    }
+
+    fn deserialize_f32<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        self.deserialize_f64(visitor)
+    }
+
+    fn deserialize_f64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        let number = |text: &str| text.trim().parse::<f64>().ok().filter(|number| number.is_finite());
+        match self.scalar().and_then(number) {
+            Some(number) => self.place(visitor.visit_f64(number)),
+            None => self.wrong(&visitor),
+        }
     }
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
         match &self.node.kind {
             Kind::Null => self.place(visitor.visit_unit()),
+            Kind::Unknown => self.wrong(&visitor),
             Kind::Seq(_) => self.deserialize_seq(visitor),
             Kind::Map(_) => self.deserialize_map(visitor),
             Kind::Scalar { text, string: true, .. } => self.place(visitor.visit_str(text)),
@@ -245,10 +299,10 @@ impl<'de> de::Deserializer<'de> for Decoder<'_> {
         self.entries(visitor, Some(fields))
     }
 
-    fn deserialize_enum<V: Visitor<'de>>(self, _: &'static str, _: &'static [&'static str], visitor: V) -> Result<V::Value, Error> {
+    fn deserialize_enum<V: Visitor<'de>>(self, _: &'static str, variants: &'static [&'static str], visitor: V) -> Result<V::Value, Error> {
         match &self.node.kind {
             Kind::Scalar { text, .. } => self.place(visitor.visit_enum(text.as_str().into_deserializer())),
-            _ => self.wrong(&"a word"),
+            _ => self.wrong(&format!("one of {}", variants.join(", ")).as_str()),
         }
     }
 
@@ -261,6 +315,28 @@ impl<'de> de::Deserializer<'de> for Decoder<'_> {
     fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
         self.deserialize_str(visitor)
     }
+}
+
+/// Says what a map of these fields looks like.
+fn keys_expected(fields: Option<&[&str]>) -> String {
+    match fields {
+        None | Some([]) => "a map".to_owned(),
+        Some(fields @ [_, ..]) if fields.len() <= 4 => format!("a map with the keys {}", fields.join(", ")),
+        Some(fields) => format!("a map with keys such as {}", fields[..4].join(", ")),
+    }
+}
+
+/// A whole number as YAML writes it: decimal, or with `0x` or `0o`. What is too large for any type is as large as can be.
+fn whole(text: &str) -> Option<i128> {
+    let text = text.trim();
+    for (prefix, radix) in [("0x", 16), ("0o", 8)] {
+        if let Some(digits) = text.strip_prefix(prefix).filter(|digits| !digits.starts_with(['+', '-'])) {
+            return i128::from_str_radix(digits, radix).ok();
+        }
+    }
+    let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
+    let is_whole = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    is_whole.then(|| text.parse().unwrap_or(if text.starts_with('-') { i128::MIN } else { i128::MAX }))
 }
 
 fn boolean(text: &str) -> Option<bool> {
@@ -321,13 +397,16 @@ impl<'de> de::MapAccess<'de> for Entries<'_> {
 }
 
 pub(super) fn unknown_key(key: &Key, node: &Node, known: &[&str]) -> Problem {
-    let advice = nearest(&key.text, known.iter().copied())
-        .map_or_else(|| format!("known are {}", known.join(", ")), |meant| format!("{meant} is probably meant"));
+    let advice = match nearest(&key.text, known.iter().copied()) {
+        Some(meant) => format!("{meant} is probably meant"),
+        None if known.is_empty() => "no key is known here, remove it".to_owned(),
+        None => format!("known are {}", known.join(", ")),
+    };
     Problem {
         line: key.line,
         column: key.column,
         path: node.path.clone(),
-        message: format!("unknown key {:?} is ignored, {advice}", key.text),
+        message: format!("unknown key {:?} is ignored, {advice}", key.shown),
     }
 }
 

@@ -1,11 +1,20 @@
 //! A YAML document as a tree whose nodes know their places and paths.
+//!
+//! In goes a text; out comes a [`Node`], with what is wrong with it: keys that stand twice, variables that are not set. A value that could not be read is
+//! [`Kind::Unknown`], so that the rest can still be looked at.
 
-use std::fmt;
+use std::{
+    collections::{HashMap, hash_map::Entry},
+    fmt,
+};
 
 use serde::{Deserialize, Deserializer, de};
-use serde_saphyr::{Location, Options, Spanned};
+use serde_saphyr::{
+    Location, Options, Spanned,
+    options::{DuplicateKeyPolicy, NonFiniteFloatPolicy},
+};
 
-use super::{Problem, variables::Variables};
+use super::{Problem, syntax, variables::Variables};
 
 /// A value of the file; two are equal when they say the same, wherever they stand.
 #[derive(Clone, Debug)]
@@ -31,6 +40,8 @@ impl PartialEq for Node {
 pub enum Kind {
     /// `null`, `~` or nothing.
     Null,
+    /// What a variable would have held, had it been set.
+    Unknown,
     /// A scalar: its text, whether it stood in quotes or is a string by its form, and whether it must not be shown.
     Scalar {
         /// The text, variables put in.
@@ -51,10 +62,11 @@ impl fmt::Debug for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Null => f.write_str("null"),
+            Self::Unknown => f.write_str("unknown"),
             Self::Scalar { hidden: true, .. } => f.write_str("***"),
             Self::Scalar { text, .. } => write!(f, "{text:?}"),
             Self::Seq(items) => f.debug_list().entries(items).finish(),
-            Self::Map(entries) => f.debug_map().entries(entries.iter().map(|(key, node)| (&key.text, node))).finish(),
+            Self::Map(entries) => f.debug_map().entries(entries.iter().map(|(key, node)| (&key.shown, node))).finish(),
         }
     }
 }
@@ -66,14 +78,23 @@ impl PartialEq for Key {
 }
 
 /// A key of a map; two are equal when their texts are.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Key {
     /// Its text.
     pub text: String,
+    /// Its text with variables' names in place of their values: what may be shown.
+    pub shown: String,
     /// Line, from 1.
     pub line: u32,
     /// Column in characters, from 1.
     pub column: u32,
+}
+
+/// Never prints a variable's value.
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", self.shown)
+    }
 }
 
 impl Node {
@@ -86,14 +107,24 @@ impl Node {
         }
     }
 
+    /// Returns a scalar's text.
+    #[must_use]
+    pub fn text(&self) -> Option<&str> {
+        match &self.kind {
+            Kind::Scalar { text, .. } => Some(text),
+            _ => None,
+        }
+    }
+
     /// Returns a problem at this node.
     #[must_use]
     pub fn problem(&self, message: String) -> Problem {
         Problem { line: self.line, column: self.column, path: self.path.clone(), message }
     }
 
-    /// Returns a problem at the node a dotted path leads to, or at the nearest one above it.
-    pub(super) fn problem_at(&self, path: &str, message: String) -> Problem {
+    /// Returns a problem at the node a dotted path below this one leads to, or at the nearest one above it.
+    #[must_use]
+    pub fn problem_at(&self, path: &str, message: String) -> Problem {
         let mut node = self;
         for key in path.split('.') {
             match node.get(key) {
@@ -101,26 +132,33 @@ impl Node {
                 None => break,
             }
         }
-        Problem { path: path.to_owned(), ..node.problem(message) }
+        let path = if self.path.is_empty() { path.to_owned() } else { format!("{}.{path}", self.path) };
+        Problem { path, ..node.problem(message) }
     }
 
-    /// Returns this map without `key`, and what `key` held.
-    pub(super) fn split(self, key: &str) -> (Self, Option<Node>) {
-        let Self { kind, line, column, path } = self;
-        let Kind::Map(entries) = kind else { return (Self { kind, line, column, path }, None) };
-        let mut taken = None;
-        let rest = entries
-            .into_iter()
-            .filter_map(|(found, node)| {
-                if found.text == key {
-                    taken = Some(node);
-                    None
-                } else {
-                    Some((found, node))
-                }
-            })
-            .collect();
-        (Self { kind: Kind::Map(rest), line, column, path }, taken)
+    /// Returns a problem at the node a dotted path below this one leads to: what was found there, and what was `expected` instead.
+    #[must_use]
+    pub fn unfit(&self, path: &str, expected: &str) -> Problem {
+        let node = path.split('.').try_fold(self, |node, key| node.get(key));
+        let found = node.map_or_else(|| "nothing".to_owned(), Node::found);
+        self.problem_at(path, format!("found {found}, {expected}"))
+    }
+
+    /// Takes the node that a problem is about out of the tree below this one.
+    pub(super) fn take(&mut self, problem: &Problem) -> Option<Node> {
+        let is_meant = |node: &Node| (node.line, node.column, &node.path) == (problem.line, problem.column, &problem.path);
+        let (found, inner): (Option<Node>, Vec<&mut Node>) = match &mut self.kind {
+            Kind::Seq(items) => match items.iter().position(is_meant) {
+                Some(at) => (Some(items.remove(at)), Vec::new()),
+                None => (None, items.iter_mut().collect()),
+            },
+            Kind::Map(entries) => match entries.iter().position(|(_, node)| is_meant(node)) {
+                Some(at) => (Some(entries.remove(at).1), Vec::new()),
+                None => (None, entries.iter_mut().map(|(_, node)| node).collect()),
+            },
+            _ => return None,
+        };
+        found.or_else(|| inner.into_iter().filter(|node| problem.path.starts_with(&node.path)).find_map(|node| node.take(problem)))
     }
 
     /// Tells whether it is a scalar that holds a variable's value, which must not be shown.
@@ -129,26 +167,57 @@ impl Node {
         matches!(self.kind, Kind::Scalar { hidden: true, .. })
     }
 
+    /// Tells whether it, and everything in it, may be shown.
+    #[must_use]
+    pub fn is_shown(&self) -> bool {
+        match &self.kind {
+            Kind::Null => true,
+            Kind::Unknown => false,
+            Kind::Scalar { hidden, .. } => !hidden,
+            Kind::Seq(items) => items.iter().all(Node::is_shown),
+            Kind::Map(entries) => entries.iter().all(|(key, node)| key.text == key.shown && node.is_shown()),
+        }
+    }
+
+    /// Tells whether all of it could be read: no variable in it is unset.
+    #[must_use]
+    pub fn is_known(&self) -> bool {
+        match &self.kind {
+            Kind::Unknown => false,
+            Kind::Null | Kind::Scalar { .. } => true,
+            Kind::Seq(items) => items.iter().all(Node::is_known),
+            Kind::Map(entries) => entries.iter().all(|(_, node)| node.is_known()),
+        }
+    }
+
     /// Says in a few words what this node is, for messages.
-    pub(super) fn found(&self) -> String {
+    #[must_use]
+    pub fn found(&self) -> String {
         match &self.kind {
             Kind::Null => "nothing".to_owned(),
-            Kind::Scalar { hidden: true, .. } => "the value of a variable".to_owned(),
-            Kind::Scalar { text, .. } => format!("{text:?}"),
+            Kind::Unknown | Kind::Scalar { hidden: true, .. } => HIDDEN.to_owned(),
+            Kind::Scalar { text, string: true, .. } => format!("{text:?}"),
+            Kind::Scalar { text, .. } => text.clone(),
             Kind::Seq(_) => "a list".to_owned(),
             Kind::Map(_) => "a map".to_owned(),
         }
     }
 }
 
-/// Reads a document; an empty one is an empty map.
-pub(super) fn parse(text: &str, lookup: &dyn Fn(&str) -> Option<String>) -> Result<Node, Vec<Problem>> {
-    let (variables, marked) = Variables::take(text, lookup).map_err(|problem| vec![problem])?;
+/// Stands in messages for what must not be shown.
+pub(super) const HIDDEN: &str = "the value of a variable";
+
+/// Reads a document; an empty one is an empty map. What is wrong with it goes into `problems`; without a node nothing of it could be read.
+pub(super) fn parse(text: &str, lookup: &dyn Fn(&str) -> Option<String>, problems: &mut Vec<Problem>) -> Option<Node> {
+    let text = text.strip_prefix('\u{FEFF}').unwrap_or(text);
+    let (variables, marked) = Variables::take(text, lookup).map_err(|problem| problems.push(problem)).ok()?;
     let mut options = Options::default();
     options.strict_booleans = true;
-    let raw: Option<Spanned<Raw>> =
-        serde_saphyr::from_str_with_options(&marked, options).map_err(|error| vec![syntax_problem(&error, text)])?;
-    let mut reader = Reader { variables: &variables, source: &marked, problems: Vec::new() };
+    options.duplicate_keys = DuplicateKeyPolicy::PassThrough;
+    options.non_finite_float_policy = NonFiniteFloatPolicy::PassThrough;
+    let raw: Result<Option<Spanned<Raw>>, _> = serde_saphyr::from_str_with_options(&marked, options);
+    let raw = raw.map_err(|error| problems.push(syntax::problem(&error, text))).ok()?;
+    let mut reader = Reader { variables: &variables, source: &marked, problems };
     let mut root = match raw {
         Some(raw) => reader.node(raw, String::new()),
         None => Node { kind: Kind::Null, line: 1, column: 1, path: String::new() },
@@ -156,28 +225,11 @@ pub(super) fn parse(text: &str, lookup: &dyn Fn(&str) -> Option<String>) -> Resu
     if matches!(root.kind, Kind::Null) {
         root.kind = Kind::Map(Vec::new());
     }
-    if !matches!(root.kind, Kind::Map(_)) {
-        reader.problems.push(root.problem(format!("found {}, expected keys such as route and receivers", root.found())));
+    if matches!(root.kind, Kind::Map(_)) {
+        return Some(root);
     }
-    if reader.problems.is_empty() { Ok(root) } else { Err(reader.problems) }
-}
-
-fn syntax_problem(error: &serde_saphyr::Error, text: &str) -> Problem {
-    let location = error.location();
-    let line = location.map_or(0, |location| u32::try_from(location.line()).unwrap_or(0));
-    let column = location.map_or(0, |location| u32::try_from(location.column()).unwrap_or(0));
-    let plain = error.without_snippet().to_string();
-    let mut message = format!("this is not valid YAML: {}", plain.lines().next().unwrap_or_default());
-    if let Some(source) = (line > 0).then(|| text.lines().nth(line as usize - 1)).flatten() {
-        let key = source.split(':').next().unwrap_or_default().to_ascii_lowercase();
-        if !["password", "token", "secret", "key", "authorization", "credential"].iter().any(|word| key.contains(word)) {
-            message.push_str(&format!("; the line is: {}", source.trim()));
-        }
-        if source.contains("{{") && !source.contains('"') && !source.contains('\'') {
-            message.push_str("; values with special characters such as {{ need quotes");
-        }
-    }
-    Problem { line, column, path: String::new(), message }
+    problems.push(root.problem(format!("found {}, expected keys such as route and receivers", root.found())));
+    None
 }
 
 /// A value as serde-saphyr hands it over; scalars other than strings keep their form only in the source.
@@ -255,7 +307,7 @@ impl<'de> Deserialize<'de> for Raw {
 struct Reader<'a> {
     variables: &'a Variables<'a>,
     source: &'a str,
-    problems: Vec<Problem>,
+    problems: &'a mut Vec<Problem>,
 }
 
 impl Reader<'_> {
@@ -263,48 +315,67 @@ impl Reader<'_> {
         let (line, column) = place(&raw.referenced);
         let kind = match raw.value {
             Raw::Null => Kind::Null,
-            Raw::Text(text) => {
+            Raw::Text(text) => match self.variables.resolve(&text) {
                 // A plain scalar that a variable fills may be a number after all; one without stays the string YAML made of it.
-                let resolved = self.resolve(&text, &path);
-                let quoted = self.source_at(&raw.defined).is_some_and(|source| source.starts_with(['"', '\'', '|', '>']));
-                Kind::Scalar { string: quoted || !resolved.1, text: resolved.0, hidden: resolved.1 }
+                Ok(resolved) => {
+                    let quoted = self.source_at(&raw.defined).is_some_and(|source| source.starts_with(['"', '\'', '|', '>']));
+                    Kind::Scalar { string: quoted || !resolved.hidden, text: resolved.text, hidden: resolved.hidden }
+                }
+                Err(problem) => {
+                    self.problems.push(Problem { path: path.clone(), ..problem });
+                    Kind::Unknown
+                }
+            },
+            Raw::Other(text) => {
+                Kind::Scalar { text: self.source_at(&raw.defined).map_or(text, str::to_owned), string: false, hidden: false }
             }
-            Raw::Other(text) => Kind::Scalar { text: self.source_at(&raw.defined).unwrap_or(text), string: false, hidden: false },
             Raw::Seq(items) => {
                 Kind::Seq(items.into_iter().enumerate().map(|(at, item)| self.node(item, format!("{path}[{at}]"))).collect())
             }
-            Raw::Map(entries) => Kind::Map(entries.into_iter().map(|(key, value)| self.entry(&key, value, &path)).collect()),
+            Raw::Map(entries) => {
+                let (mut read, mut seen) = (Vec::with_capacity(entries.len()), HashMap::new());
+                for (key, value) in entries {
+                    let entry = self.entry(&key, value, &path);
+                    match seen.entry(entry.0.text.clone()) {
+                        Entry::Occupied(first) => self.twice(&entry, *first.get()),
+                        Entry::Vacant(free) => {
+                            free.insert(entry.0.line);
+                            read.push(entry);
+                        }
+                    }
+                }
+                Kind::Map(read)
+            }
         };
         Node { kind, line, column, path }
     }
 
     fn entry(&mut self, key: &Spanned<String>, value: Spanned<Raw>, path: &str) -> (Key, Node) {
         let (line, column) = place(&key.referenced);
-        let (text, _) = self.resolve(&key.value, path);
-        let below = if path.is_empty() { text.clone() } else { format!("{path}.{text}") };
-        let node = self.node(value, below);
-        (Key { text, line, column }, node)
-    }
-
-    fn resolve(&mut self, text: &str, path: &str) -> (String, bool) {
-        match self.variables.resolve(text) {
-            Ok(resolved) => (resolved.text, resolved.hidden),
+        let shown = self.variables.shown(&key.value);
+        let text = match self.variables.resolve(&key.value) {
+            Ok(resolved) => resolved.text,
             Err(problem) => {
                 self.problems.push(Problem { path: path.to_owned(), ..problem });
-                (String::new(), true)
+                shown.clone()
             }
-        }
+        };
+        let below = if path.is_empty() { shown.clone() } else { format!("{path}.{shown}") };
+        let node = self.node(value, below);
+        (Key { text, shown, line, column }, node)
+    }
+
+    fn twice(&mut self, (key, node): &(Key, Node), first: u32) {
+        let message = format!("the key {:?} stands twice, first on line {first}; keep one", key.shown);
+        self.problems.push(Problem { line: key.line, column: key.column, path: node.path.clone(), message });
     }
 
     /// The characters of a scalar as they stand in the file.
-    fn source_at(&self, location: &Location) -> Option<String> {
-        let line = self.source.lines().nth(usize::try_from(location.line()).ok()?.checked_sub(1)?)?;
-        let rest: String = line.chars().skip(usize::try_from(location.column()).ok()?.checked_sub(1)?).collect();
-        let end = rest.find(" #").unwrap_or(rest.len());
-        let text = rest[..end].trim_end();
-        let end = text.find([',', ']', '}']).unwrap_or(text.len());
-        let text = text[..end].trim();
-        (!text.is_empty()).then(|| text.to_owned())
+    fn source_at(&self, location: &Location) -> Option<&str> {
+        let span = location.span();
+        let start = usize::try_from(span.byte_offset()?).ok()?;
+        let length = usize::try_from(span.byte_len()?).ok()?;
+        self.source.get(start..start.checked_add(length)?).filter(|text| !text.is_empty())
     }
 }
 

@@ -1,11 +1,13 @@
 //! The `nats:` section: where NATS is, how to log in, how streams are kept. Every key has a default.
 
+mod outside;
+
 use std::{path::PathBuf, time::Duration};
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::Secret;
+use super::{Findings, Node, Secret};
 
 /// How to reach NATS and how to keep the streams there.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -89,37 +91,57 @@ impl Nats {
         Duration::from_secs(self.ack_wait_seconds)
     }
 
-    /// Checks what the types cannot; each problem is the key and what is wrong with it.
-    #[must_use]
-    pub fn problems(&self) -> Vec<(&'static str, String)> {
-        let mut problems = Vec::new();
+    /// Checks what the types cannot; `root` is the whole file.
+    pub(super) fn check(&self, root: &Node, findings: &mut Findings) {
+        let mut require = |holds: bool, path: &str, message: &str| {
+            if !holds {
+                findings.errors.push(root.unfit(&format!("nats.{path}"), message));
+            }
+        };
         let valid = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-        if self.prefix.is_empty() || !self.prefix.chars().all(valid) {
-            problems.push(("prefix", "must be letters, digits, - or _".to_owned()));
+        require(!self.prefix.is_empty() && self.prefix.chars().all(valid), "prefix", "must be letters, digits, - or _");
+        require(matches!(self.replicas, 1 | 3 | 5), "replicas", "must be 1, 3 or 5");
+        let (window, wait) = (self.duplicate_window_seconds, self.ack_wait_seconds);
+        let is_told = |key: &str| root.get("nats").is_some_and(|nats| nats.get(key).is_some());
+        require(window <= MOST_SECONDS, "duplicateWindowSeconds", &format!("must be at most {MOST_SECONDS}"));
+        require(wait > 0, "ackWaitSeconds", "must be above 0");
+        // The key to change is the one that is set.
+        let (key, message) = if is_told("ackWaitSeconds") && window >= 2 {
+            ("ackWaitSeconds", format!("must be at most half of duplicateWindowSeconds, {}", window / 2))
+        } else {
+            ("duplicateWindowSeconds", format!("must be at least twice ackWaitSeconds, {}", wait.saturating_mul(2)))
+        };
+        require(wait.saturating_mul(2) <= window || window > MOST_SECONDS, key, &message);
+        let Streams { raw, enriched, out, dead, gap } = &self.streams;
+        for (name, limits) in [("raw", raw), ("enriched", enriched), ("out", out), ("dead", dead), ("gap", gap)] {
+            let bytes = limits.max_bytes.is_none_or(|bytes| bytes == -1 || bytes > 0);
+            require(bytes, &format!("streams.{name}.maxBytes"), "must be above 0, or -1 for no limit");
+            let age = limits.max_age_seconds.is_none_or(|age| age <= MOST_SECONDS);
+            require(age, &format!("streams.{name}.maxAgeSeconds"), &format!("must be at most {MOST_SECONDS}, or 0 for no limit"));
         }
-        if !matches!(self.replicas, 1 | 3 | 5) {
-            problems.push(("replicas", format!("found {}, must be 1, 3 or 5", self.replicas)));
+        let mut refuse = |path: &str, message: String| findings.errors.push(root.problem_at(&format!("nats.{path}"), message));
+        for (present, absent, pair) in [
+            (&self.tls.cert_file, &self.tls.key_file, ["tls.certFile", "keyFile"]),
+            (&self.tls.key_file, &self.tls.cert_file, ["tls.keyFile", "certFile"]),
+        ] {
+            if present.is_some() && absent.is_none() {
+                refuse(pair[0], format!("needs {} beside it", pair[1]));
+            }
         }
-        if self.ack_wait_seconds == 0 || self.ack_wait_seconds * 2 > self.duplicate_window_seconds {
-            problems.push((
-                "ackWaitSeconds",
-                format!(
-                    "found {}, must be at least 1 and at most half of duplicateWindowSeconds ({})",
-                    self.ack_wait_seconds, self.duplicate_window_seconds
-                ),
-            ));
-        }
-        if self.tls.cert_file.is_some() != self.tls.key_file.is_some() {
-            problems.push(("tls", "certFile and keyFile belong together, one of them is missing".to_owned()));
-        }
-        let logins = [self.user.is_some(), self.token.is_some(), self.nkey.is_some(), self.credentials.is_some()];
-        if logins.iter().filter(|set| **set).count() > 1 {
-            problems.push(("user", "user, token, nkey and credentials exclude each other, keep one".to_owned()));
+        let logins = [
+            ("user", self.user.is_some()),
+            ("token", self.token.is_some()),
+            ("nkey", self.nkey.is_some()),
+            ("credentials", self.credentials.is_some()),
+        ];
+        let set: Vec<&str> = logins.into_iter().filter(|(_, set)| *set).map(|(key, _)| key).collect();
+        if let [_, second, ..] = set[..] {
+            refuse(second, format!("{} exclude each other, keep one of them", set.join(" and ")));
         }
         if self.password.is_some() && self.user.is_none() {
-            problems.push(("password", "needs user beside it".to_owned()));
+            refuse("password", "needs user beside it".to_owned());
         }
-        problems
+        self.check_outside(root, findings);
     }
 }
 
@@ -197,6 +219,9 @@ pub struct Streams {
     /// Gap markers.
     pub gap: Limits,
 }
+
+/// NATS counts in nanoseconds, in 63 bits.
+const MOST_SECONDS: u64 = 9_000_000_000;
 
 const HOUR: u64 = 3_600;
 const MIB: i64 = 1 << 20;

@@ -35,6 +35,30 @@ impl fmt::Display for Problem {
     }
 }
 
+/// What was found about a configuration or a part of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Findings {
+    /// What Herald does not start with.
+    pub errors: Vec<Problem>,
+    /// What is not as meant: unknown keys, patterns that never match. Herald runs with them as the exporter before it did; `herald check` takes them for errors.
+    pub mistakes: Vec<Problem>,
+    /// What works, but may surprise.
+    pub warnings: Vec<Problem>,
+    /// What is worth knowing and nothing to complain of.
+    pub notes: Vec<Problem>,
+}
+
+impl Findings {
+    /// Adds what was found about another part.
+    pub fn extend(&mut self, other: Self) {
+        let Self { errors, mistakes, warnings, notes } = other;
+        self.errors.extend(errors);
+        self.mistakes.extend(mistakes);
+        self.warnings.extend(warnings);
+        self.notes.extend(notes);
+    }
+}
+
 /// A file that cannot be used: every problem found, one a line, each as `file:line:column: path: what and what to do`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigError {
@@ -65,12 +89,13 @@ impl fmt::Display for ConfigError {
 impl std::error::Error for ConfigError {}
 
 /// Returns the candidate closest to `word`, when one is close enough to be meant.
-pub(super) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+#[must_use]
+pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let word = word.to_ascii_lowercase();
     candidates
         .into_iter()
         .map(|candidate| (strsim::damerau_levenshtein(&word, &candidate.to_ascii_lowercase()), candidate))
-        .filter(|(distance, candidate)| *distance <= (candidate.len().max(word.len()) / 3).max(1))
+        .filter(|(distance, candidate)| *distance <= candidate.len().max(word.len()) / 3)
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| candidate)
 }

@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer, de::IgnoredAny};
 
-use super::{Located, Node, NodeKind, Period, Problem, Rate, decode, document::Key, problem::nearest};
+use super::{Findings, Located, Node, NodeKind, Period, Problem, Rate, decode, document::Key, nearest};
 use crate::subjects;
 
 /// Every kind of receiver users' files may hold.
@@ -68,7 +68,7 @@ pub struct ReceiverOptions {
     /// Batches sent at a time.
     pub concurrency: Option<usize>,
     /// Most events in a batch.
-    pub batch: Option<usize>,
+    pub batch: Option<Located<usize>>,
     /// How long one attempt may take.
     pub timeout: Option<Period>,
     /// Most events in a time.
@@ -77,105 +77,141 @@ pub struct ReceiverOptions {
 
 const OPTION_KEYS: &[&str] = &["updates", "maxAttempts", "concurrency", "batch", "timeout", "rateLimit"];
 
+/// More batches at a time, or events in a batch, than could be meant.
+const MOST_BATCHES: usize = 1_000;
+const MOST_EVENTS: usize = 100_000;
+
+/// Leaves the receivers out where the rest of the file is decoded: each is read for itself, by [`read`].
+pub(super) fn apart<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Receiver>, D::Error> {
+    IgnoredAny::deserialize(deserializer).map(|_| Vec::new())
+}
+
 /// Reads the list of receivers.
-pub(super) fn read(list: &Node, errors: &mut Vec<Problem>, mistakes: &mut Vec<Problem>) -> Vec<Receiver> {
+pub(super) fn read(list: &Node, findings: &mut Findings) -> Vec<Receiver> {
     match &list.kind {
-        NodeKind::Seq(items) => items.iter().filter_map(|item| read_one(item, errors, mistakes)).collect(),
-        NodeKind::Null => Vec::new(),
+        NodeKind::Seq(items) => items.iter().filter_map(|item| read_one(item, findings)).collect(),
+        NodeKind::Null | NodeKind::Unknown => Vec::new(),
         _ => {
-            errors.push(list.problem(format!("found {}, expected a list of receivers", list.found())));
+            findings
+                .errors
+                .push(list.problem(format!("found {}, expected a list of receivers, each with a name and a kind", list.found())));
             Vec::new()
         }
     }
 }
 
-fn read_one(node: &Node, errors: &mut Vec<Problem>, mistakes: &mut Vec<Problem>) -> Option<Receiver> {
+/// The names of the receivers, also of those that cannot be used; nothing when they are not all known.
+pub(super) fn names(list: Option<&Node>) -> Option<Vec<&Node>> {
+    let items = match list.map(|list| &list.kind) {
+        Some(NodeKind::Seq(items)) => items.as_slice(),
+        None | Some(NodeKind::Null) => &[],
+        Some(_) => return None,
+    };
+    items.iter().map(|item| item.get("name").filter(|name| name.text().is_some())).collect()
+}
+
+fn read_one(node: &Node, findings: &mut Findings) -> Option<Receiver> {
     let NodeKind::Map(entries) = &node.kind else {
-        errors.push(node.problem(format!("found {}, expected name and one kind of receiver", node.found())));
+        findings.errors.push(node.problem(format!("found {}, expected name and one kind of receiver", node.found())));
         return None;
     };
-    let mut options = Vec::new();
-    let mut kinds: Vec<&(Key, Node)> = Vec::new();
-    for entry in entries {
-        let key = entry.0.text.as_str();
-        if key == "name" || OPTION_KEYS.contains(&key) {
-            options.push(entry.clone());
-        } else if KINDS.contains(&key) {
+    let (mut own, mut kinds, mut unknown) = (Vec::new(), Vec::new(), false);
+    for entry in entries.iter().filter(|(key, _)| key.text != "name") {
+        let (key, value) = entry;
+        if OPTION_KEYS.contains(&key.text.as_str()) {
+            own.push(entry.clone());
+        } else if KINDS.contains(&key.text.as_str()) {
             kinds.push(entry);
-        } else if matches!(entry.1.kind, NodeKind::Map(_)) {
-            let meant = nearest(key, KINDS.iter().copied()).map(|kind| format!(", {kind} is probably meant")).unwrap_or_default();
-            errors.push(Problem {
-                line: entry.0.line,
-                column: entry.0.column,
-                path: entry.1.path.clone(),
-                message: format!("unknown kind of receiver {key:?}{meant}; known are {}", KINDS.join(", ")),
-            });
-            return None;
+        } else if is_meant_for_a_kind(key, value) {
+            unknown = true;
+            findings.errors.push(unknown_kind(key, value));
         } else {
-            mistakes.push(decode::unknown_key(&entry.0, &entry.1, OPTION_KEYS));
+            findings.mistakes.push(decode::unknown_key(key, value, OPTION_KEYS));
         }
     }
-    let options = Node { kind: NodeKind::Map(options), ..node.clone() };
-    let (options, name) = match (decode::decode::<ReceiverOptions>(&options), decode::decode::<Named>(&options)) {
-        (Ok((options, _)), Ok((named, _))) => (options, named.name),
-        (Err(problem), _) | (_, Err(problem)) => {
-            errors.push(problem);
-            return None;
+    let name: Option<Located<String>> = match node.get("name") {
+        Some(name) => name.read(findings),
+        None => {
+            findings.errors.push(node.problem("name is missing, add one that rules can call".to_owned()));
+            None
         }
     };
-    for (key, value) in [
-        ("maxAttempts", options.max_attempts.map(u64::from)),
-        ("concurrency", options.concurrency.map(|n| n as u64)),
-        ("batch", options.batch.map(|n| n as u64)),
-    ] {
-        if value == Some(0) {
-            errors.push(node.problem_at(key, "found 0, must be above 0".to_owned()).below(&node.path));
-        }
-    }
-    match kinds[..] {
-        [(key, spec)] => Some(Receiver { name, options, kind: key.text.clone(), spec: spec.clone() }),
+    let shown = name.as_ref().map_or_else(String::new, |name| format!(" {}", name.found()));
+    let options = read_options(&Node { kind: NodeKind::Map(own), ..node.clone() }, findings);
+    let receiver = match kinds[..] {
+        [(key, spec)] => name.map(|name| Receiver { name, options, kind: key.text.clone(), spec: spec.clone() }),
+        [] if unknown => None,
         [] => {
-            errors.push(node.problem(format!("receiver {:?} has no kind, add one of {}", name.value, KINDS.join(", "))));
+            findings.errors.push(node.problem(format!("receiver{shown} has no kind, add one of {}", KINDS.join(", "))));
             None
         }
         [_, second, ..] => {
             let all: Vec<&str> = kinds.iter().map(|(key, _)| key.text.as_str()).collect();
-            errors.push(Problem {
+            findings.errors.push(Problem {
                 line: second.0.line,
                 column: second.0.column,
                 path: node.path.clone(),
-                message: format!("receiver {:?} has several kinds ({}), make a receiver of each", name.value, all.join(", ")),
+                message: format!("receiver{shown} has several kinds ({}), make a receiver of each", all.join(", ")),
             });
             None
         }
+    };
+    receiver.filter(|_| !unknown)
+}
+
+/// Tells whether an unknown key is more likely a kind of receiver than an option.
+fn is_meant_for_a_kind(key: &Key, value: &Node) -> bool {
+    match &value.kind {
+        NodeKind::Map(_) => true,
+        _ if nearest(&key.text, OPTION_KEYS.iter().copied().chain(["name"])).is_some() => false,
+        NodeKind::Null => true,
+        _ => nearest(&key.text, KINDS.iter().copied()).is_some(),
     }
 }
 
-#[derive(Deserialize, JsonSchema)]
-struct Named {
-    name: Located<String>,
+fn unknown_kind(key: &Key, value: &Node) -> Problem {
+    let advice = nearest(&key.text, KINDS.iter().copied())
+        .map_or_else(|| format!("known are {}", KINDS.join(", ")), |kind| format!("{kind} is probably meant"));
+    Problem {
+        line: key.line,
+        column: key.column,
+        path: value.path.clone(),
+        message: format!("unknown kind of receiver {:?}, {advice}", key.shown),
+    }
 }
 
-impl Problem {
-    /// Puts `parent` in front of the path.
-    fn below(mut self, parent: &str) -> Self {
-        self.path = format!("{parent}.{}", self.path);
-        self
-    }
+fn read_options(node: &Node, findings: &mut Findings) -> ReceiverOptions {
+    let options: ReceiverOptions = node.read(findings).unwrap_or_default();
+    let mut require = |holds: bool, key: &str, message: &str| {
+        if !holds {
+            findings.errors.push(node.unfit(key, message));
+        }
+    };
+    let within = |value: Option<usize>, most: usize| value.is_none_or(|value| (1..=most).contains(&value));
+    require(options.max_attempts != Some(0), "maxAttempts", "must be above 0");
+    require(within(options.concurrency, MOST_BATCHES), "concurrency", &format!("must be from 1 to {MOST_BATCHES}"));
+    require(within(options.batch.as_ref().map(|batch| batch.value), MOST_EVENTS), "batch", &format!("must be from 1 to {MOST_EVENTS}"));
+    require(options.timeout.is_none_or(|timeout| !timeout.0.is_zero()), "timeout", "must be above 0");
+    options
 }
 
 /// Names must be there, differ, and differ on NATS too.
 pub(super) fn check_names(receivers: &[Receiver], errors: &mut Vec<Problem>) {
-    let mut seen: HashMap<String, &Receiver> = HashMap::new();
-    for receiver in receivers {
-        let name = &receiver.name;
+    let mut seen: HashMap<String, &Located<String>> = HashMap::new();
+    for name in receivers.iter().map(|receiver| &receiver.name) {
         if name.value.is_empty() {
-            errors.push(name.problem("the receiver's name is empty".to_owned()));
-        } else if let Some(first) = seen.insert(subjects::name_part(&name.value), receiver) {
-            errors.push(name.problem(format!(
-                "receiver {:?} has the same name on NATS as {:?} on line {}, rename one",
-                name.value, first.name.value, first.name.line
-            )));
+            errors.push(name.problem("found an empty name, give the receiver one that rules can call".to_owned()));
+            continue;
         }
+        let first = *seen.entry(subjects::name_part(&name.value)).or_insert(name);
+        if std::ptr::eq(first, name) {
+            continue;
+        }
+        let (found, other, line) = (name.found(), first.found(), first.line);
+        errors.push(name.problem(if first.value == name.value {
+            format!("found {found}, which is the name of the receiver on line {line} too; rename one")
+        } else {
+            format!("found {found}, which on NATS is the same name as {other} on line {line}; rename one")
+        }));
     }
 }

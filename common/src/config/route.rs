@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Located, Problem, Several, problem::nearest};
+use super::{Findings, Located, NO_NAMESPACE, Node, Problem, Several, is_label_name, nearest};
 use crate::pattern;
 
 /// A node of the tree.
@@ -37,9 +37,9 @@ pub struct Rule {
     pub kind: Patterns,
     pub namespace: Patterns,
     /// Names of namespaces, of which the event's must be one.
-    pub namespaces: Vec<String>,
+    pub namespaces: Vec<Located<String>>,
     /// Names of namespaces, of which the event's must be none.
-    pub exclude_namespaces: Vec<String>,
+    pub exclude_namespaces: Vec<Located<String>>,
     pub reason: Patterns,
     #[serde(rename = "type")]
     pub type_: Patterns,
@@ -71,43 +71,59 @@ impl Rule {
 }
 
 impl Route {
-    /// Checks receivers and patterns of the whole tree.
-    pub(super) fn check(&self, receivers: &[&str], errors: &mut Vec<Problem>, mistakes: &mut Vec<Problem>, warnings: &mut Vec<Problem>) {
+    /// Checks receivers and patterns of the whole tree. Without the receivers' names it is not said which are unknown.
+    pub(super) fn check(&self, receivers: Option<&[&Node]>, findings: &mut Findings) {
         for receiver in self.drop.iter().filter_map(|rule| rule.receiver.as_ref()) {
-            warnings.push(receiver.problem("a receiver in a drop rule is ignored".to_owned()));
+            findings
+                .warnings
+                .push(receiver.problem("a receiver in a drop rule is ignored, remove it or move the rule to match".to_owned()));
         }
         let rules: Vec<&Rule> = self.drop.iter().chain(&self.r#match).flat_map(Rule::with_inner).collect();
         for receiver in rules.iter().flat_map(|rule| &rule.not.0).filter_map(|rule| rule.receiver.as_ref()) {
-            warnings.push(receiver.problem("a receiver under not is ignored".to_owned()));
+            findings.warnings.push(receiver.problem("a receiver under not is ignored, name it beside not".to_owned()));
         }
         for receiver in self.r#match.iter().filter_map(|rule| rule.receiver.as_ref()).filter(|receiver| !receiver.value.is_empty()) {
-            if !receivers.contains(&receiver.value.as_str()) {
-                let advice = nearest(&receiver.value, receivers.iter().copied()).map_or_else(
-                    || format!("known are {}", if receivers.is_empty() { "none".to_owned() } else { receivers.join(", ") }),
-                    |meant| format!("{meant:?} is probably meant"),
-                );
-                errors.push(receiver.problem(format!("no receiver is called {:?}, {advice}", receiver.value)));
-            }
+            findings.errors.extend(receivers.and_then(|names| unknown_receiver(receiver, names)));
         }
-        for found in rules.into_iter().flat_map(Rule::patterns) {
-            if let Err(reason) = pattern::compile(&found.value) {
-                let advice = repaired(&found.value).map_or_else(String::new, |meant| format!(", {meant:?} is probably meant"));
-                mistakes.push(
-                    found.problem(format!(
-                        "found {:?}, which is not a regular expression and never matches ({reason}){advice}",
-                        found.value
-                    )),
-                );
-            }
+        for rule in rules {
+            findings.mistakes.extend(rule.patterns().filter_map(never_matches));
+            let names = rule.namespaces.iter().chain(&rule.exclude_namespaces).filter(|name| !is_label_name(&name.value));
+            findings.mistakes.extend(names.map(|name| name.problem(format!("found {}, {NO_NAMESPACE}", name.found()))));
         }
         for route in &self.routes {
-            route.check(receivers, errors, mistakes, warnings);
+            route.check(receivers, findings);
         }
     }
 }
 
+fn unknown_receiver(receiver: &Located<String>, names: &[&Node]) -> Option<Problem> {
+    if names.iter().any(|name| name.text() == Some(&receiver.value)) {
+        return None;
+    }
+    let shown = || names.iter().filter(|name| name.is_shown()).filter_map(|name| name.text());
+    let advice = match nearest(&receiver.value, shown()) {
+        Some(meant) if !receiver.hidden => format!("{meant:?} is probably meant"),
+        _ if names.is_empty() => "there are no receivers, add it to them".to_owned(),
+        _ => format!("known are {}", shown().collect::<Vec<_>>().join(", ")),
+    };
+    Some(receiver.problem(format!("no receiver is called {}, {advice}", receiver.found())))
+}
+
+/// Says so when a pattern is no regular expression.
+fn never_matches(found: &Located<String>) -> Option<Problem> {
+    let reason = pattern::compile(&found.value).err()?;
+    let (reason, advice) = if found.hidden {
+        (String::new(), "correct it".to_owned())
+    } else {
+        let meant = repaired(&found.value).map(|meant| format!("{meant:?} is probably meant"));
+        (format!(" ({reason})"), meant.unwrap_or_else(|| "see https://pkg.go.dev/regexp/syntax for what is one".to_owned()))
+    };
+    Some(found.problem(format!("found {}, which is not a regular expression and never matches{reason}, {advice}", found.found())))
+}
+
 /// Returns the regular expression that a glob such as `*test*` stands for, when that is one.
 fn repaired(found: &str) -> Option<String> {
-    let glob = found.replace('*', ".*");
+    let glob = found.replace("**", "*").replace('*', ".*");
+    let glob = glob.strip_prefix('?').map(|rest| format!(".{rest}")).unwrap_or(glob);
     (glob != found && pattern::compile(&glob).is_ok()).then_some(glob)
 }

@@ -55,6 +55,14 @@ impl<T> Located<T> {
     }
 }
 
+impl Located<String> {
+    /// Says what stands there, for messages; a variable's value is not shown.
+    #[must_use]
+    pub fn found(&self) -> String {
+        if self.hidden { super::document::HIDDEN.to_owned() } else { format!("{:?}", self.value) }
+    }
+}
+
 impl<T: PartialEq> PartialEq for Located<T> {
     fn eq(&self, other: &Self) -> bool {
         self.value == other.value
@@ -143,13 +151,17 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Several<T> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Period(pub Duration);
 
+/// The longest period: what is added to a clock must not overflow it.
+const LONGEST: Duration = Duration::from_secs(366 * 86_400);
+
 impl std::str::FromStr for Period {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || format!("found {text:?}, expected seconds or a duration such as 90s, 1m30s or 250ms");
+        let wrong = || format!("found {text:?}, expected seconds or a duration such as 90s, 1m30s or 250ms, at most a year");
+        let within = |total: Duration| if total <= LONGEST { Ok(Self(total)) } else { Err(wrong()) };
         if let Ok(seconds) = text.parse::<f64>() {
-            return Duration::try_from_secs_f64(seconds).map(Self).map_err(|_| wrong());
+            return Duration::try_from_secs_f64(seconds).map_err(|_| wrong()).and_then(within);
         }
         let mut rest = text.trim();
         let mut total = Duration::ZERO;
@@ -167,10 +179,11 @@ impl std::str::FromStr for Period {
                 "h" => 3_600.0,
                 _ => return Err(wrong()),
             };
-            total += Duration::try_from_secs_f64(number * seconds).map_err(|_| wrong())?;
+            let part = Duration::try_from_secs_f64(number * seconds).map_err(|_| wrong())?;
+            total = total.checked_add(part).ok_or_else(wrong)?;
             rest = &rest[unit..];
         }
-        Ok(Self(total))
+        within(total)
     }
 }
 
@@ -329,7 +342,7 @@ mod tests {
         assert_eq!(parse("1m30s"), Ok(Duration::from_secs(90)));
         assert_eq!(parse("250ms"), Ok(Duration::from_millis(250)));
         assert_eq!(parse("1.5h"), Ok(Duration::from_secs(5_400)));
-        for wrong in ["", "-1", "1d", "s", "1m x", "1e400", "NaN"] {
+        for wrong in ["", "-1", "1d", "s", "1m x", "1e400", "NaN", "9000h", "1e19", "18446744073709551615s18446744073709551615s"] {
             assert!(parse(wrong).is_err(), "{wrong}");
         }
     }

@@ -5,6 +5,8 @@
 //! marks ended up. What only a comment holds is never looked at. Every other dollar stays a dollar. Control characters, which people's files hold and YAML
 //! 1.2 refuses, take the same way.
 
+use std::{iter::Peekable, str::Chars};
+
 use super::Problem;
 
 /// First mark of a replaced `${…}`; the next character tells which it is, others fill up its length.
@@ -87,15 +89,39 @@ impl<'a> Variables<'a> {
                 resolved.text.push(unmark_control(character));
                 continue;
             }
-            let index = characters.next().map_or(usize::MAX, |mark| (mark as usize).wrapping_sub(FIRST_INDEX as usize));
-            while characters.next_if_eq(&FILL).is_some() {}
-            if let Some(reference) = self.found.get(index) {
+            if let Some(reference) = self.marked(&mut characters) {
                 let (value, hidden) = self.value(reference)?;
                 resolved.text.push_str(&value);
                 resolved.hidden |= hidden;
             }
         }
         Ok(resolved)
+    }
+
+    /// Puts the names of variables and files back into a text taken from the marked one: what of it may be shown.
+    pub(super) fn shown(&self, text: &str) -> String {
+        let mut shown = String::with_capacity(text.len());
+        let mut characters = text.chars().peekable();
+        while let Some(character) = characters.next() {
+            if character != MARK {
+                shown.push(unmark_control(character));
+                continue;
+            }
+            match self.marked(&mut characters).map(|reference| &reference.what) {
+                Some(What::Variable { name, .. }) => shown.push_str(&format!("${{{name}}}")),
+                Some(What::File(path)) => shown.push_str(&format!("${{file:{path}}}")),
+                Some(What::Literal(text)) => shown.push_str(text),
+                None => {}
+            }
+        }
+        shown
+    }
+
+    /// Reads the rest of a mark.
+    fn marked(&self, characters: &mut Peekable<Chars<'_>>) -> Option<&Reference> {
+        let index = characters.next().map_or(usize::MAX, |mark| (mark as usize).wrapping_sub(FIRST_INDEX as usize));
+        while characters.next_if_eq(&FILL).is_some() {}
+        self.found.get(index)
     }
 
     fn value(&self, reference: &Reference) -> Result<(String, bool), Problem> {
@@ -107,7 +133,7 @@ impl<'a> Variables<'a> {
             }),
             What::File(path) => match std::fs::read_to_string(path) {
                 Ok(content) => Ok((content.trim_end_matches(['\n', '\r']).to_owned(), true)),
-                Err(error) => Err(problem(format!("cannot read {path}: {error}"))),
+                Err(error) => Err(problem(format!("cannot read {path}: {error}; put the secret there, or name another file"))),
             },
         }
     }

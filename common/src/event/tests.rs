@@ -70,3 +70,34 @@ fn de_dot_touches_keys_of_labels_and_annotations_only() {
     assert_eq!(event.object.annotations["p_q/r"], "v.w");
     assert_eq!(event.event.metadata.name, "a.b");
 }
+
+#[test]
+fn null_is_unset_everywhere() {
+    let object = r#"{"name":null,"labels":null,"annotations":null,"ownerReferences":null,"deleted":null}"#;
+    for text in [r#"{"involvedObject":null,"series":null,"count":null,"source":null}"#, &format!(r#"{{"involvedObject":{object}}}"#)] {
+        assert_eq!(serde_json::from_str::<EnrichedEvent>(text).expect("decodes"), EnrichedEvent::default(), "{text}");
+    }
+}
+
+#[test]
+fn a_time_that_cannot_be_printed_so_that_it_is_read_again_is_unset() {
+    for unset in ["-000001-06-01T00:00:00Z", "-009999-01-02T01:59:59Z", "0001-01-01T00:00:00.5Z"] {
+        let event: Event = serde_json::from_str(&format!(r#"{{"eventTime":"{unset}","firstTimestamp":"{unset}"}}"#)).expect("decodes");
+        assert_eq!(event, Event::default(), "{unset}");
+    }
+    for kept in ["0000-01-01T00:00:00.000000Z", "0000-12-31T23:59:59.500000Z", "1969-12-31T23:59:59.999999Z", "9999-12-30T22:00:00.999999Z"] {
+        let event: Event = serde_json::from_str(&format!(r#"{{"eventTime":"{kept}"}}"#)).expect("decodes");
+        assert_eq!(serde_json::to_value(&event).expect("encodes")["eventTime"], kept);
+    }
+}
+
+#[test]
+fn message_pack_that_nests_without_end_is_no_event() {
+    // {"x": {"": {"": …}}}
+    let nested = |levels: usize| [b"\x81\xA1x".to_vec(), b"\x81\xA0".repeat(levels), vec![0xC0]].concat();
+    assert!(decode_enriched(&nested(20), Some("application/msgpack")).is_ok());
+    for levels in [40, 1_000, 1_000_000] {
+        assert!(decode_enriched(&nested(levels), Some("application/msgpack")).is_err(), "{levels}");
+        assert!(decode_raw(&nested(levels), Some("application/msgpack")).is_err(), "{levels}");
+    }
+}

@@ -1,6 +1,6 @@
 //! Kubernetes' two JSON time types (`metav1.Time`, `metav1.MicroTime`): RFC 3339 in UTC with seconds or microseconds, or `null`.
 //!
-//! Go's zero time (the first of January of the year 1) means unset and prints as `null`.
+//! Go's zero time (the first of January of the year 1) means unset and prints as `null`. So does a year that RFC 3339 cannot write.
 
 use std::fmt;
 
@@ -17,6 +17,8 @@ pub struct MicroTime(Option<Timestamp>);
 
 /// Seconds from the Unix epoch to Go's zero time.
 const GO_ZERO_SECOND: i64 = -62_135_596_800;
+/// Seconds from the Unix epoch to the beginning of the year 0.
+const YEAR_ZERO_SECOND: i64 = -62_167_219_200;
 
 macro_rules! kubernetes_time {
     ($name:ident, $fraction:expr) => {
@@ -36,7 +38,8 @@ macro_rules! kubernetes_time {
 
         impl From<Timestamp> for $name {
             fn from(timestamp: Timestamp) -> Self {
-                Self((timestamp.as_second() != GO_ZERO_SECOND).then_some(timestamp))
+                let second = timestamp.as_second() - i64::from(timestamp.subsec_nanosecond() < 0);
+                Self((second != GO_ZERO_SECOND && second >= YEAR_ZERO_SECOND).then_some(timestamp))
             }
         }
 

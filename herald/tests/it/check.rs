@@ -11,37 +11,81 @@ use serde_json::{Value, json};
 
 const ROUTES: &str = include_str!("../../../router/tests/conformance/routes.json");
 
-/// Runs `herald check FILE` with the configuration and what else is asked.
-fn check(config: &str, arguments: &[&str], input: &str) -> Result<Output> {
-    let scratch = Scratch::new("check")?;
-    let file = scratch.write("config.yaml", config)?;
-    let mut child = Command::new(stage::bin("herald")?)
-        .arg("check")
-        .arg(&file)
-        .args(arguments)
-        .env_remove("HERALD_CONF")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()?;
-    child.stdin.take().context("piped")?.write_all(input.as_bytes())?;
-    let mut output = child.wait_with_output()?;
-    let name = file.display().to_string();
-    output.stdout = String::from_utf8(output.stdout)?.replace(&name, "FILE").into_bytes();
-    output.stderr = String::from_utf8(output.stderr)?.replace(&name, "FILE").into_bytes();
-    Ok(output)
+/// A run of the command `herald`.
+pub(crate) struct Herald {
+    arguments: Vec<String>,
+    config: Option<String>,
+    input: String,
+    variables: Vec<(&'static str, &'static str)>,
 }
 
-fn stdout(output: &Output) -> String {
+impl Herald {
+    pub(crate) fn new(arguments: &[&str]) -> Self {
+        let arguments = arguments.iter().map(|argument| (*argument).to_owned()).collect();
+        Self { arguments, config: None, input: String::new(), variables: Vec::new() }
+    }
+
+    /// `herald check FILE`, the file holding this.
+    pub(crate) fn check(config: &str) -> Self {
+        Self { config: Some(config.to_owned()), ..Self::new(&["check"]) }
+    }
+
+    pub(crate) fn arg(mut self, argument: &str) -> Self {
+        self.arguments.push(argument.to_owned());
+        self
+    }
+
+    pub(crate) fn env(mut self, name: &'static str, value: &'static str) -> Self {
+        self.variables.push((name, value));
+        self
+    }
+
+    /// What it finds on standard input.
+    pub(crate) fn input(mut self, input: &str) -> Self {
+        input.clone_into(&mut self.input);
+        self
+    }
+
+    /// Runs it; the file's name is FILE in what it prints.
+    pub(crate) fn run(self) -> Result<Output> {
+        let scratch = Scratch::new("check")?;
+        let file = self.config.map(|config| scratch.write("config.yaml", &config)).transpose()?;
+        let mut child = Command::new(stage::bin("herald")?)
+            .args(self.arguments)
+            .args(&file)
+            .env_remove("HERALD_CONF")
+            .envs(self.variables)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()?;
+        // One that does not read its input may be gone already.
+        let _ = child.stdin.take().context("piped")?.write_all(self.input.as_bytes());
+        let mut output = child.wait_with_output()?;
+        if let Some(name) = file.map(|file| file.display().to_string()) {
+            output.stdout = String::from_utf8(output.stdout)?.replace(&name, "FILE").into_bytes();
+            output.stderr = String::from_utf8(output.stderr)?.replace(&name, "FILE").into_bytes();
+        }
+        Ok(output)
+    }
+}
+
+/// Runs `herald check FILE` with the configuration and what else is asked.
+fn check(config: &str, arguments: &[&str], input: &str) -> Result<Output> {
+    arguments.iter().fold(Herald::check(config), |herald, argument| herald.arg(argument)).input(input).run()
+}
+
+pub(crate) fn stdout(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
 #[test]
 fn findings_are_told_with_their_places_and_decide_the_exit_code() -> Result<()> {
-    let good = check("receivers: [{name: a, stdout: {}}]\nroute: {match: [{receiver: a}]}\n", &[], "")?;
+    let config = "metricsNamePrefix: event_exporter_\nreceivers: [{name: a, stdout: {}}]\nroute: {match: [{receiver: a}]}\n";
+    let good = check(config, &["--strict"], "")?;
     ensure!(stdout(&good) == "FILE: good, 1 receiver\n" && good.status.code() == Some(0), "{good:?}");
 
-    let old = "throttlePeriod: 5\n";
+    let old = "throttlePeriod: 5\nmetricsNamePrefix: event_exporter_\n";
     let warned =
         "FILE:1:17: warning: throttlePeriod: throttlePeriod is the old name, call it maxEventAgeSeconds\nFILE: 0 errors, 1 warning\n";
     let output = check(old, &[], "")?;
@@ -57,9 +101,22 @@ fn findings_are_told_with_their_places_and_decide_the_exit_code() -> Result<()> 
     ensure!(paths == ["cachSize", "route.match[0].kind", "receivers[0].stdout.zzz"], "{found}");
 
     let broken = check("receivers: [{name: a, webhook: {endpoint: hunter2}}]\n", &[], "")?;
-    let said =
-        "FILE:1:43: error: receivers[0].webhook.endpoint: this is no address: relative URL without a base\nFILE: 1 error, 0 warnings\n";
+    let said = "FILE:1:43: error: receivers[0].webhook.endpoint: this is no address, it has no scheme; give one such as https://host:port/path\n\
+        FILE: 1 error, 0 warnings\n";
     ensure!(stdout(&broken) == said && broken.status.code() == Some(2), "{broken:?}");
+    Ok(())
+}
+
+#[test]
+fn a_missing_prefix_of_metrics_is_a_note_and_an_empty_one_a_warning() -> Result<()> {
+    const SAID: &str = "not set, so names such as events_sent stand alone among other programs' metrics; event_exporter_ is recommended";
+    let silent = check("logLevel: info\n", &["--strict"], "")?;
+    let said = format!("FILE: note: metricsNamePrefix: {SAID}\nFILE: good, 0 receivers\n");
+    ensure!(stdout(&silent) == said && silent.status.code() == Some(0), "{silent:?}");
+
+    let empty = Herald::check("metricsNamePrefix: '${PREFIX:-}'\n").arg("--strict").run()?;
+    let said = format!("FILE:1:20: warning: metricsNamePrefix: {SAID}\nFILE: 0 errors, 1 warning\n");
+    ensure!(stdout(&empty) == said && empty.status.code() == Some(1), "{empty:?}");
     Ok(())
 }
 

@@ -1,5 +1,6 @@
 //! The four binaries together, on a real nats-server and a real kube-apiserver.
 
+mod bad_configs;
 mod check;
 mod delivery;
 mod examples;

@@ -2,6 +2,7 @@
 
 use herald_common::config::{Config, Loaded};
 use herald_router::{
+    explain::Explainer,
     route::Tree,
     rule::{Event, Rule},
 };
@@ -102,4 +103,11 @@ fn receivers_under_not_are_ignored_and_bad_patterns_there_are_found() {
     assert_eq!(said.len(), 2, "{said:?}");
     assert!(said.iter().any(|text| text.contains("a receiver under not is ignored")));
     assert!(said.iter().any(|text| text.contains(r#"".*x" is probably meant"#)));
+}
+
+#[test]
+fn of_labels_with_one_key_the_last_counts_as_it_does_for_receivers() {
+    let config = config("receivers: [{name: a, stdout: {}}]\nroute: {match: [{labels: {app: '^2$'}, receiver: a}]}").config;
+    let json = br#"{"involvedObject":{"labels":{"app":"1","app":"2"}}}"#;
+    assert_eq!(Explainer::new(&config).explain(json, None).expect("an event").routed, ["a"]);
 }

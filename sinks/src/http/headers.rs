@@ -4,11 +4,11 @@
 
 use std::collections::BTreeMap;
 
-use herald_common::config::Problem;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 
 use crate::{
-    render::{Secrecy, Templates, Text, TextKey},
+    keys::Keys,
+    render::{Secrecy, Text, TextKey},
     sink::{Item, Refusal},
 };
 
@@ -20,23 +20,26 @@ pub(crate) struct Headers {
 
 impl Headers {
     /// Reads `headers`; `Content-Type` is JSON's unless it is among them.
-    pub(crate) fn new(configured: &BTreeMap<String, TextKey>, templates: &Templates) -> Result<Self, Problem> {
+    pub(crate) fn new(configured: &BTreeMap<String, TextKey>, keys: &mut Keys<'_>) -> Self {
         let mut headers = Self { fixed: HeaderMap::new(), templates: Vec::new() };
         headers.fixed.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         for (name, key) in configured {
-            let header = HeaderName::try_from(name).map_err(|_| key.0.problem(format!("{name:?} is no header name")))?;
-            match key.parse(templates, Secrecy::Secret)? {
-                Text::Fixed(text) => {
-                    let value = header_value(text.as_bytes()).ok_or_else(|| key.0.problem(NO_VALUE.to_owned()))?;
-                    headers.fixed.insert(header, value);
-                }
+            let Ok(header) = HeaderName::try_from(name) else {
+                keys.error(key.0.problem("the key is no name of a header, use letters, digits and -".to_owned()));
+                continue;
+            };
+            match keys.text(key, Secrecy::Secret) {
+                Text::Fixed(text) => match header_value(text.as_bytes()) {
+                    Some(value) => drop(headers.fixed.insert(header, value)),
+                    None => keys.error(key.0.problem(format!("{NO_VALUE}, remove it"))),
+                },
                 template @ Text::Template(..) => {
                     headers.fixed.remove(&header);
                     headers.templates.push((header, template));
                 }
             }
         }
-        Ok(headers)
+        headers
     }
 
     /// The headers for an event.

@@ -11,15 +11,15 @@ use std::{
 };
 
 use futures_util::future::BoxFuture;
-use herald_common::config::{Problem, Receiver};
 use jiff::{SignedDuration, Timestamp};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::stdout::{LINES, lines};
 use crate::{
+    keys::Keys,
     registry::Built,
-    render::{Body, LayoutKey, Templates},
+    render::{Body, LayoutKey},
     sink::{Item, SendError, Sink},
     writer::Writer,
 };
@@ -46,15 +46,13 @@ const MEGABYTE: u64 = 1_024 * 1_024;
 /// The form of the time in a backup's name.
 const BACKUP_TIME: &str = "%Y-%m-%dT%H-%M-%S%.3f";
 
-pub(crate) fn build(receiver: &Receiver, templates: &Templates) -> Result<Built, Problem> {
-    let (config, mistakes) = receiver.spec.decode::<Config>()?;
-    if config.path.as_os_str().is_empty() {
-        return Err(receiver.spec.problem("path is missing, name the file to write".to_owned()));
-    }
-    let body = Body::new(receiver, templates, config.de_dot)?;
+pub(crate) fn build(keys: &mut Keys<'_>) -> Option<Built> {
+    let config: Config = keys.read();
+    keys.required("path", "name the file to write");
+    let body = Body::new(keys, config.de_dot);
     let mut log = Log { config, open: None };
     let writer = Writer::new(move |lines| log.write(lines));
-    Ok(Built { sink: Box::new(FileSink { writer }), defaults: LINES, body, mistakes })
+    Some(Built { sink: Box::new(FileSink { writer }), defaults: LINES, body })
 }
 
 struct FileSink {

@@ -3,23 +3,38 @@
 //! A receiver of such a kind is read like any other, so that its mistakes are found and editors can complete it, and then refused. When a kind is served,
 //! its type moves to a file of its own.
 
+mod check;
+
 use std::{collections::BTreeMap, path::PathBuf};
 
-use herald_common::config::{Problem, Receiver, Secret};
+use herald_common::config::{Located, Secret};
 use schemars::JsonSchema;
 use serde::{Deserialize, de::DeserializeOwned};
 
 use crate::{
+    keys::Keys,
     registry::Built,
-    render::{LayoutKey, TextKey},
+    render::{Body, LayoutKey, TextKey},
     tls::Tls,
 };
 
-/// Reads the keys of a kind, and refuses it.
-pub(crate) fn refuse<T: DeserializeOwned>(receiver: &Receiver) -> Result<Built, Problem> {
-    receiver.spec.decode::<T>()?;
-    let kind = &receiver.kind;
-    Err(receiver.spec.problem(format!("receivers of kind {kind} are not served yet, keep the exporter you have for it and remove it here")))
+/// The keys of a kind that is not served yet.
+pub(crate) trait Known: DeserializeOwned + Default {
+    /// Checks what the types cannot: what must be there, what belongs together, templates.
+    fn check(&self, keys: &mut Keys<'_>);
+}
+
+/// Reads the keys of a kind, and refuses it when nothing else is wrong with it.
+pub(crate) fn refuse<T: Known>(keys: &mut Keys<'_>) -> Option<Built> {
+    let config: T = keys.read();
+    config.check(keys);
+    Body::new(keys, false);
+    if keys.findings.errors.is_empty() {
+        let kind = &keys.receiver.kind;
+        let message = format!("receivers of kind {kind} are not served yet, keep the exporter you have for it and remove it here");
+        keys.error(keys.spec().problem(message));
+    }
+    None
 }
 
 /// A type of keys, all of which may be left out.
@@ -75,7 +90,7 @@ keys! {
     }
     #[doc = "The keys of `kafka`."]
     Kafka {
-        topic: String, brokers: Vec<String>, layout: LayoutKey, client_id: String, compression_codec: String, version: String,
+        topic: String, brokers: Vec<Located<String>>, layout: LayoutKey, client_id: String, compression_codec: String, version: String,
         tls: KafkaTls, sasl: KafkaSasl, avro: KafkaAvro,
     }
     #[doc = "The keys of `kafka.tls`."]
@@ -121,4 +136,17 @@ keys! {
     Syslog { network: String, address: String, tag: String }
     #[doc = "`inMemory` has no keys."]
     InMemory {}
+}
+
+impl KafkaTls {
+    fn as_tls(&self) -> Tls {
+        let Self { enable: _, ca_file, cert_file, key_file, insecure_skip_verify } = self;
+        Tls {
+            insecure_skip_verify: *insecure_skip_verify,
+            server_name: String::new(),
+            ca_file: ca_file.clone(),
+            cert_file: cert_file.clone(),
+            key_file: key_file.clone(),
+        }
+    }
 }

@@ -5,13 +5,13 @@
 use std::{io::Write as _, time::Duration};
 
 use futures_util::future::BoxFuture;
-use herald_common::config::{Problem, Receiver};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::{
+    keys::Keys,
     registry::{Built, Defaults},
-    render::{Body, LayoutKey, Templates},
+    render::{Body, LayoutKey},
     sink::{Item, SendError, Sink},
     writer::Writer,
 };
@@ -33,14 +33,14 @@ struct Stdout {
     writer: Writer,
 }
 
-pub(crate) fn build(receiver: &Receiver, templates: &Templates) -> Result<Built, Problem> {
-    let (config, mistakes) = receiver.spec.decode::<Config>()?;
+pub(crate) fn build(keys: &mut Keys<'_>) -> Option<Built> {
+    let config: Config = keys.read();
     let writer = Writer::new(|lines| {
         let mut out = std::io::stdout().lock();
         out.write_all(lines).and_then(|()| out.flush()).map_err(|error| format!("cannot write to standard output: {error}"))
     });
-    let body = Body::new(receiver, templates, config.de_dot)?;
-    Ok(Built { sink: Box::new(Stdout { writer }), defaults: LINES, body, mistakes })
+    let body = Body::new(keys, config.de_dot);
+    Some(Built { sink: Box::new(Stdout { writer }), defaults: LINES, body })
 }
 
 impl Sink for Stdout {

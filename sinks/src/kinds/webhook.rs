@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use herald_common::config::{Located, Problem, Receiver};
+use herald_common::config::Located;
 use jiff::Timestamp;
 use reqwest::{
     Client, Url,
@@ -18,8 +18,9 @@ use serde::Deserialize;
 
 use crate::{
     http::{self, Headers},
+    keys::Keys,
     registry::{Built, Defaults},
-    render::{Body, LayoutKey, Templates, TextKey},
+    render::{Body, LayoutKey, TextKey},
     sink::{Item, SendError, Sink},
     tls::Tls,
 };
@@ -51,25 +52,24 @@ struct Webhook {
     headers: Headers,
 }
 
-pub(crate) fn build(receiver: &Receiver, templates: &Templates) -> Result<Built, Problem> {
-    let (config, mistakes) = receiver.spec.decode::<Config>()?;
-    let timeout = receiver.options.timeout.map_or(Duration::from_secs(10), |timeout| timeout.0);
-    if config.endpoint.value.is_empty() {
-        return Err(receiver.spec.problem("endpoint is missing, name the address to post to".to_owned()));
+pub(crate) fn build(keys: &mut Keys<'_>) -> Option<Built> {
+    let config: Config = keys.read();
+    let timeout = keys.receiver.options.timeout.map_or(Duration::from_secs(10), |timeout| timeout.0);
+    keys.required("endpoint", "name the address to post to");
+    let endpoint = keys.addresses("endpoint").into_iter().next();
+    if config.endpoint.value.contains("{{") {
+        let message = "the address is no template, {{ is sent as it stands; use a layout or headers".to_owned();
+        keys.findings.mistakes.push(config.endpoint.problem(message));
     }
-    let endpoint = Url::parse(&config.endpoint.value).map_err(|error| config.endpoint.problem(format!("this is no address: {error}")))?;
-    if !matches!(endpoint.scheme(), "http" | "https") {
-        return Err(config.endpoint.problem(format!("found scheme {:?}, expected http or https", endpoint.scheme())));
+    if endpoint.as_ref().is_some_and(|endpoint| endpoint.scheme() == "http") {
+        keys.unused("tls", "an http address is asked without TLS, give an https address");
     }
-    let client = http::client(&config.tls, timeout).map_err(|(key, message)| {
-        let tls = receiver.spec.get("tls").unwrap_or(&receiver.spec);
-        let problem = tls.problem(message);
-        Problem { path: format!("{}.{key}", problem.path), ..problem }
-    })?;
-    let sink = Webhook { client, shown: shown(&endpoint), endpoint, headers: Headers::new(&config.headers, templates)? };
+    let client = http::client(keys, &config.tls, timeout);
+    let (headers, body) = (Headers::new(&config.headers, keys), Body::new(keys, false));
+    let (client, endpoint) = (client?, endpoint?);
+    let sink = Webhook { client, shown: shown(&endpoint), endpoint, headers };
     let defaults = Defaults { batch: 1, max_batch: 1, concurrency: 4, timeout };
-    let body = Body::new(receiver, templates, false)?;
-    Ok(Built { sink: Box::new(sink), defaults, body, mistakes })
+    Some(Built { sink: Box::new(sink), defaults, body })
 }
 
 /// Scheme, host, port and path: what may be shown.

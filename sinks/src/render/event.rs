@@ -8,7 +8,8 @@ use herald_template_event::{
 };
 
 /// Gives the event its Go types.
-pub(crate) fn typed(enriched: &EnrichedEvent) -> EnhancedEvent {
+#[must_use]
+pub fn typed(enriched: &EnrichedEvent) -> EnhancedEvent {
     let EnrichedEvent { event, cluster_name, object } = enriched;
     EnhancedEvent {
         event: Event {

@@ -3,17 +3,14 @@
 //! Out comes JSON as Go prints it: keys sorted, HTML escaped. Numbers, booleans and nulls keep their values; keys are literal. Each string is a template of its
 //! own.
 
-use herald_common::config::{Node, NodeKind, Problem};
+use herald_common::config::{Node, NodeKind};
 use herald_template::{Value, json};
 use herald_template_event::EnhancedEvent;
 use schemars::JsonSchema;
 use serde::{Deserialize, de::IgnoredAny};
 
-use super::{
-    Templates,
-    text::{Secrecy, Text},
-};
-use crate::sink::Refusal;
+use super::text::{Secrecy, Text};
+use crate::{keys::Keys, sink::Refusal};
 
 /// Stands for `layout` among a kind's keys; [`Layout::new`] reads it.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -40,11 +37,15 @@ enum Part {
 
 impl Layout {
     /// Reads a layout; nothing is none.
-    pub(crate) fn new(node: &Node, templates: &Templates) -> Result<Option<Self>, Problem> {
+    pub(crate) fn new(node: &Node, keys: &mut Keys<'_>) -> Option<Self> {
         match node.kind {
-            NodeKind::Null => Ok(None),
-            NodeKind::Map(_) => part(node, templates).map(Self).map(Some),
-            _ => Err(node.problem("a layout is a map of keys, each with a template, a list or a map".to_owned())),
+            NodeKind::Null | NodeKind::Unknown => None,
+            NodeKind::Map(_) => Some(Self(part(node, keys))),
+            _ => {
+                let expected = "expected a map of keys, each with a template, a list or a map";
+                keys.error(node.problem(format!("found {}, {expected}", node.found())));
+                None
+            }
         }
     }
 
@@ -56,25 +57,30 @@ impl Layout {
     }
 }
 
-fn part(node: &Node, templates: &Templates) -> Result<Part, Problem> {
-    Ok(match &node.kind {
-        NodeKind::Null => Part::Fixed(b"null".to_vec()),
-        NodeKind::Seq(items) => Part::List(items.iter().map(|item| part(item, templates)).collect::<Result<_, _>>()?),
+fn part(node: &Node, keys: &mut Keys<'_>) -> Part {
+    match &node.kind {
+        NodeKind::Null | NodeKind::Unknown => Part::Fixed(b"null".to_vec()),
+        NodeKind::Seq(items) => Part::List(items.iter().map(|item| part(item, keys)).collect()),
         NodeKind::Map(entries) => {
-            let mut parts: Vec<(&str, Part)> =
-                entries.iter().map(|(key, value)| Ok((key.text.as_str(), part(value, templates)?))).collect::<Result<_, Problem>>()?;
+            let mut parts: Vec<(&str, Part)> = entries.iter().map(|(key, value)| (key.text.as_str(), part(value, keys))).collect();
             parts.sort_by_key(|(key, _)| *key);
             Part::Map(parts.into_iter().map(|(key, part)| (string(key.as_bytes()), part)).collect())
         }
         NodeKind::Scalar { text, string: true, hidden } => {
             let secrecy = if *hidden { Secrecy::Secret } else { Secrecy::Public };
-            match Text::parse(text, templates, secrecy).map_err(|message| node.problem(message))? {
+            match keys.template(text, secrecy, |message| node.problem(message)) {
                 Text::Fixed(text) => Part::Fixed(string(text.as_bytes())),
                 template @ Text::Template(..) => Part::Text(template),
             }
         }
-        NodeKind::Scalar { text, .. } => Part::Fixed(scalar(text).map_err(|message| node.problem(message))?),
-    })
+        NodeKind::Scalar { text, .. } => match scalar(text) {
+            Ok(json) => Part::Fixed(json),
+            Err(expected) => {
+                keys.error(node.problem(format!("found {}, {expected}", node.found())));
+                Part::Fixed(Vec::new())
+            }
+        },
+    }
 }
 
 /// A plain scalar by the core schema of YAML 1.2.
@@ -91,9 +97,9 @@ fn scalar(text: &str) -> Result<Vec<u8>, String> {
     }
     let is_number = text.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'+' | b'-' | b'.' | b'e' | b'E'));
     match text.parse::<f64>() {
-        Ok(number) if is_number && number.is_finite() => json::encode(&Value::float64(number), true).map_err(|error| error.to_string()),
+        Ok(number) if is_number && number.is_finite() => json::encode(&Value::float64(number), true, usize::MAX).map_err(|error| error.to_string()),
         Err(_) if !text.trim_start_matches(['-', '+']).starts_with('.') => Ok(string(text.as_bytes())),
-        _ => Err("JSON has no such number, put it in quotes to send the text".to_owned()),
+        _ => Err("which is a number that JSON does not have; put it in quotes to send the text".to_owned()),
     }
 }
 

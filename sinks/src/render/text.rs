@@ -1,7 +1,7 @@
 //! A key whose value is a template.
 
-use herald_common::config::{Located, Problem};
-use herald_template::{Limits, Template, Value};
+use herald_common::config::{Located, nearest};
+use herald_template::{CheckError, Limits, Template, Value};
 use herald_template_event::{ENHANCED_EVENT, EnhancedEvent};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -10,7 +10,9 @@ use super::{Templates, host::World};
 use crate::sink::Refusal;
 
 /// What one key may make of an event.
-const LIMITS: Limits = Limits { output: 1 << 20, steps: 1_000_000, depth: 200 };
+pub const LIMITS: Limits = Limits { output: 1 << 20, steps: 1_000_000, depth: 200 };
+
+const NO_TEMPLATE: &str = "this is no template that can work";
 
 /// A template as the configuration holds it, to be made a [`Text`].
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -41,30 +43,40 @@ impl std::fmt::Debug for Text {
     }
 }
 
-impl TextKey {
-    /// Parses the template and looks for fields that no event has.
-    pub(crate) fn parse(&self, templates: &Templates, secrecy: Secrecy) -> Result<Text, Problem> {
-        let Self(key) = self;
-        let secrecy = if key.hidden { Secrecy::Secret } else { secrecy };
-        Text::parse(&key.value, templates, secrecy).map_err(|message| key.problem(message))
-    }
-}
-
 impl Text {
-    /// Parses a template; the error is for people.
-    pub(super) fn parse(text: &str, templates: &Templates, secrecy: Secrecy) -> Result<Self, String> {
+    /// Parses a template; beside it comes what is wrong with it on some events, if anything. Errors are for people.
+    pub(crate) fn parse(text: &str, templates: &Templates, secrecy: Secrecy) -> Result<(Self, Option<String>), String> {
         if !text.contains("{{") {
-            return Ok(Self::Fixed(text.to_owned()));
+            return Ok((Self::Fixed(text.to_owned()), None));
         }
-        let say = |reason: String| match secrecy {
-            Secrecy::Public => format!("this is no template that can work: {reason}"),
-            Secrecy::Secret => "this is no template that can work; it is secret, so nothing of it is shown".to_owned(),
+        let say = |what: &str, reason: String| match secrecy {
+            Secrecy::Public => format!("{what}: {reason}"),
+            Secrecy::Secret => format!(
+                "{what}; its text is secret and not shown, check its braces and the names of functions, variables and fields, or try it in a layout"
+            ),
         };
-        let template = Template::parse("template", text, &templates.functions).map_err(|error| say(error.to_string()))?;
-        match template.check(&ENHANCED_EVENT) {
-            // What only some events come by fails on those.
-            Err(error) if error.certain => Err(say(error.to_string())),
-            _ => Ok(Self::Template(Box::new(template), secrecy)),
+        let template = Template::parse("template", text, &templates.functions).map_err(|error| {
+            let known = error.undefined().filter(|name| templates.functions.left_out(name).is_none());
+            let advice = match (known, error.message.as_str()) {
+                (Some(name), _) => nearest(name, templates.functions.names())
+                    .map_or_else(|| ", known are those of Go's text/template and of Sprig".to_owned(), |meant| probably(Some(meant))),
+                (None, "unexpected EOF") => ", an {{ end }} is missing".to_owned(),
+                _ => String::new(),
+            };
+            say(NO_TEMPLATE, format!("{}{advice}{}", error.message, place(error.line, text)))
+        })?;
+        let fault = template.check(&ENHANCED_EVENT).err();
+        let told = |fault: &CheckError, what: &str| {
+            let meant = fault.missing.as_ref().and_then(|missing| nearest(&missing.name, missing.known.iter().copied()));
+            say(what, format!("{} at <{}>{}{}", fault.error.message, fault.error.at, probably(meant), place(fault.error.line, text)))
+        };
+        match fault {
+            Some(fault) if fault.certain => Err(told(&fault, NO_TEMPLATE)),
+            // The exporter before Herald ran with it.
+            fault => Ok((
+                Self::Template(Box::new(template), secrecy),
+                fault.map(|fault| told(&fault, "this template fails on every event that comes by its fault, which then is a dead letter")),
+            )),
         }
     }
 
@@ -91,4 +103,13 @@ impl Text {
             }),
         }
     }
+}
+
+fn probably(meant: Option<&str>) -> String {
+    meant.map(|meant| format!(", {meant} is probably meant")).unwrap_or_default()
+}
+
+/// Says in which line of a template of several lines.
+fn place(line: usize, text: &str) -> String {
+    if text.trim_end().contains('\n') { format!(" (line {line} of it)") } else { String::new() }
 }

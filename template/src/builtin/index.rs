@@ -1,9 +1,10 @@
 //! `index`, `slice` and `len`.
 
 use super::{Result, prepare};
+use crate::func::Context;
 use crate::slot::Slot;
 use crate::types::{Type, UINT8};
-use crate::value::Value;
+use crate::value::{ELEMENT, Value};
 
 /// Goes into a value, one index after another.
 pub(super) fn index<'a>(item: &Slot<'a>, indexes: &[Slot<'a>]) -> Result<Slot<'a>> {
@@ -62,7 +63,7 @@ fn position(index: &Slot<'_>, limit: usize) -> Result<usize> {
 }
 
 /// Takes a part of a string or slice. The capacity of a slice is its length here.
-pub(super) fn slice<'a>(item: &Slot<'a>, indexes: &[Slot<'a>]) -> Result<Slot<'a>> {
+pub(super) fn slice<'a>(context: &mut Context<'_>, item: &Slot<'a>, indexes: &[Slot<'a>]) -> Result<Slot<'a>> {
     let item = item.clone().unboxed();
     if item.is_missing() {
         return Err("slice of untyped nil".into());
@@ -95,12 +96,19 @@ pub(super) fn slice<'a>(item: &Slot<'a>, indexes: &[Slot<'a>]) -> Result<Slot<'a
     if end > capacity {
         return Err(format!("invalid slice index: {end} > {capacity}").into());
     }
-    Ok(Slot::new(match value {
+    let part = match value {
         Value::Str(bytes, ty) => Value::Str(bytes.slice(start, end), ty),
         Value::Bytes(bytes) => Value::Bytes(bytes.slice(start, end)),
-        Value::List(list) => Value::List(list.slice(start, end)),
+        Value::List(list) => {
+            context.reserve((end - start).saturating_mul(ELEMENT))?;
+            Value::List(list.slice(start, end))
+        }
         other => other,
-    }))
+    };
+    if matches!(part, Value::Str(..) | Value::Bytes(_)) {
+        context.reserve(part.made())?;
+    }
+    Ok(Slot::new(part))
 }
 
 /// The number of bytes or elements.

@@ -5,6 +5,7 @@ use crate::builtin::Builtin;
 use crate::node::{Arg, Callee};
 use crate::slot::Slot;
 use crate::types::Type;
+use crate::value::Value;
 
 /// The Go signature of what is called.
 pub(super) struct Target {
@@ -43,6 +44,8 @@ impl<'a> Exec<'a, '_, '_> {
                 let target = Target { name: function.name, params: function.params, variadic: function.variadic };
                 self.count(&target, args, last.as_ref())?;
                 let base = self.gather(dot, &target, args, last)?;
+                let extent = self.values[base..].iter().map(Value::extent).sum();
+                self.work(extent)?;
                 let result = (function.call)(&mut self.context, &mut self.values[base..]);
                 self.values.truncate(base);
                 match result {
@@ -58,16 +61,7 @@ impl<'a> Exec<'a, '_, '_> {
 
     /// Checks the number of arguments.
     pub(super) fn count(&self, target: &Target, args: &[Arg], last: Option<&Slot<'a>>) -> Result<()> {
-        let given = args.len() + usize::from(last.is_some());
-        let fixed = target.fixed();
-        if target.variadic && given < fixed {
-            // Go does not count the value from the pipeline here.
-            return Err(self.error(format!("wrong number of args for {}: want at least {fixed} got {}", target.name, args.len())));
-        }
-        if !target.variadic && given != fixed {
-            return Err(self.error(format!("wrong number of args for {}: want {fixed} got {given}", target.name)));
-        }
-        Ok(())
+        count(target.name, target.fixed(), target.variadic, args.len(), last.is_some()).map_err(|message| self.error(message))
     }
 
     /// Evaluates the arguments onto the stack of values; gives where they begin.
@@ -105,6 +99,10 @@ impl<'a> Exec<'a, '_, '_> {
             let slot = self.convert(last, &target.param(args.len()))?;
             self.slots.push(slot);
         }
+        if builtin.reads_all() {
+            let extent = self.slots[base..].iter().map(|slot| slot.value.extent()).sum();
+            self.work(extent)?;
+        }
         let result = match builtin {
             Builtin::Call => crate::builtin::call(&mut self.context, &callee, &self.slots[base..]),
             _ => builtin.run(&mut self.context, &self.slots[base..]),
@@ -136,4 +134,17 @@ fn reflected(slot: &Slot<'_>) -> String {
         _ if slot.is_missing() => "<invalid Value>".to_owned(),
         _ => format!("<{} Value>", slot.type_name()),
     }
+}
+
+/// Checks the number of arguments of a function that takes so many `fixed` ones; `piped` says that one more comes from the pipeline.
+pub(crate) fn count(name: &str, fixed: usize, variadic: bool, args: usize, piped: bool) -> std::result::Result<(), String> {
+    let given = args + usize::from(piped);
+    if variadic && given < fixed {
+        // Go does not count the value from the pipeline here.
+        return Err(format!("wrong number of args for {name}: want at least {fixed} got {args}"));
+    }
+    if !variadic && given != fixed {
+        return Err(format!("wrong number of args for {name}: want {fixed} got {given}"));
+    }
+    Ok(())
 }

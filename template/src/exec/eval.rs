@@ -77,7 +77,7 @@ impl<'a> Exec<'a, '_, '_> {
     pub(super) fn variable_chain(&mut self, dot: &Slot<'a>, arg: &'a Arg, args: &'a [Arg], last: Option<Slot<'a>>) -> Result<Slot<'a>> {
         let ArgKind::Variable { id, name, fields } = &arg.kind else { return Ok(Slot::missing()) };
         self.at = At::Arg(arg);
-        let Some(slot) = self.variable(*id).cloned() else {
+        let Some(slot) = self.variable(*id)?.cloned() else {
             return Err(self.error(format!("undefined variable: {name}")));
         };
         if fields.is_empty() {
@@ -115,6 +115,7 @@ impl<'a> Exec<'a, '_, '_> {
     /// Evaluates an argument for a parameter of the given type.
     pub(super) fn argument(&mut self, dot: &Slot<'a>, ty: &Type, arg: &'a Arg) -> Result<Slot<'a>> {
         self.at = At::Arg(arg);
+        self.step()?;
         match &arg.kind {
             ArgKind::Nil if ty.can_be_nil() || matches!(ty, Type::Reflect) => Ok(Slot::new(Value::zero(ty))),
             ArgKind::Nil => Err(self.error(format!("cannot assign nil to {ty}"))),

@@ -21,6 +21,7 @@ impl<'a> Exec<'a, '_, '_> {
         last: Option<Slot<'a>>,
     ) -> Result<Slot<'a>> {
         let Some((final_name, before)) = names.split_last() else { return Ok(receiver) };
+        self.work(before.len() as u64)?;
         for name in before {
             receiver = self.field(dot, receiver, node, name, &[], None)?;
         }
@@ -68,6 +69,7 @@ impl<'a> Exec<'a, '_, '_> {
                             return Err(self.error(format!("{} has arguments but cannot be invoked as function", name.text)));
                         }
                         let value = inner.field(*index);
+                        self.made(&value).map_err(|error| self.error(error.to_string()))?;
                         let value = if form == Form::Copy { value.boxed() } else { value };
                         Ok(Slot::of_type(value, &field.ty))
                     }
@@ -153,7 +155,7 @@ impl<'a> Exec<'a, '_, '_> {
             Callee::Nil(ty) => on_nil(method, ty),
         };
         self.values.truncate(base);
-        match result {
+        match result.and_then(|value| self.made(&value).map(|()| value)) {
             Ok(value) => Ok(Slot::of_type(value.boxed(), &method.result)),
             Err(error) => {
                 self.at = At::Arg(node);

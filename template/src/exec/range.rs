@@ -51,6 +51,8 @@ impl<'a> Exec<'a, '_, '_> {
             }
             Value::Map(map) => {
                 let elem = map.elem();
+                // All entries are read before the first round, since the body may change the map.
+                self.work(map.len() as u64 / 16)?;
                 let entries = map.entries().into_iter().map(|(key, value)| (Value::string(key), Slot::of_type(value, elem)));
                 self.each(entries, branch)
             }

@@ -7,7 +7,7 @@ mod class;
 mod expand;
 mod parser;
 
-use std::{borrow::Cow, cell::RefCell, collections::VecDeque, ops::Range, rc::Rc};
+use std::{borrow::Cow, cell::RefCell, collections::VecDeque, fmt, ops::Range, rc::Rc};
 
 use regex_automata::{
     Input,
@@ -17,9 +17,11 @@ use regex_automata::{
 use super::unicode::{REPLACEMENT, runes};
 
 /// How much a compiled pattern may weigh.
-const SIZE_LIMIT: usize = 8 << 20;
+pub const SIZE_LIMIT: usize = 8 << 20;
 /// How many compiled patterns a thread keeps.
 const KEPT: usize = 64;
+/// How much the patterns that a thread keeps may weigh together.
+const KEPT_SIZE: usize = 16 << 20;
 /// Longer patterns are not kept.
 const KEPT_LENGTH: usize = 4 << 10;
 
@@ -29,6 +31,23 @@ pub struct Regexp {
     regex: Regex,
     /// The names of the groups, the whole match first.
     names: Vec<Option<String>>,
+    size: usize,
+}
+
+/// Why a pattern is refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PatternError {
+    /// Go's words.
+    Syntax(String),
+    /// It takes too much memory; nearly as much was taken to find out. Go's words.
+    TooLarge(String),
+}
+
+impl fmt::Display for PatternError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (Self::Syntax(text) | Self::TooLarge(text)) = self;
+        f.write_str(text)
+    }
 }
 
 /// The result grew past what the caller allows.
@@ -46,7 +65,7 @@ thread_local! {
 ///
 /// # Errors
 /// Go's text: ``error parsing regexp: missing closing ): `(` `` and the like.
-pub fn compile(pattern: &[u8]) -> Result<Rc<Regexp>, String> {
+pub fn compile(pattern: &[u8]) -> Result<Rc<Regexp>, PatternError> {
     let known = CACHE.with_borrow_mut(|cache| {
         let at = cache.iter().position(|(known, _)| **known == *pattern)?;
         let entry = cache.remove(at)?;
@@ -60,10 +79,11 @@ pub fn compile(pattern: &[u8]) -> Result<Rc<Regexp>, String> {
     let regexp = Rc::new(Regexp::new(pattern)?);
     if pattern.len() <= KEPT_LENGTH {
         CACHE.with_borrow_mut(|cache| {
-            if cache.len() >= KEPT {
-                cache.pop_front();
-            }
             cache.push_back((pattern.into(), Rc::clone(&regexp)));
+            let mut size: usize = cache.iter().map(|(_, regexp)| regexp.size).sum();
+            while cache.len() > KEPT || size > KEPT_SIZE {
+                size -= cache.pop_front().map_or(size, |(_, regexp)| regexp.size);
+            }
         });
     }
     Ok(regexp)
@@ -83,13 +103,20 @@ pub fn quote_meta(text: &[u8]) -> Vec<u8> {
 }
 
 impl Regexp {
-    fn new(pattern: &[u8]) -> Result<Self, String> {
-        let fail = |what: &str, text: &[u8]| format!("error parsing regexp: {what}: `{}`", String::from_utf8_lossy(text));
+    /// Gives what the compiled pattern weighs in bytes; compiling it takes time in proportion, and so may, for each byte of a text, a search.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        self.size
+    }
+
+    fn new(pattern: &[u8]) -> Result<Self, PatternError> {
+        let fail =
+            |what: &str, text: &[u8]| PatternError::Syntax(format!("error parsing regexp: {what}: `{}`", String::from_utf8_lossy(text)));
         let text = std::str::from_utf8(pattern).map_err(|error| fail("invalid UTF-8", &pattern[error.valid_up_to()..]))?;
         let parsed = parser::parse(text).map_err(|error| fail(error.what, error.at.as_bytes()))?;
-        let config = Config::new().nfa_size_limit(Some(SIZE_LIMIT)).hybrid_cache_capacity(1 << 20).utf8_empty(true);
-        let regex = Regex::builder().configure(config).build_from_hir(&parsed.hir).map_err(|error| too_large(&error)(pattern))?;
-        Ok(Self { regex, names: parsed.names })
+        let config = Config::new().nfa_size_limit(Some(SIZE_LIMIT)).hybrid_cache_capacity(1 << 18).utf8_empty(true);
+        let regex = Regex::builder().configure(config).build_from_hir(&parsed.hir).map_err(|error| refused(&error, pattern))?;
+        Ok(Self { size: regex.memory_usage(), regex, names: parsed.names })
     }
 
     /// Tells whether the pattern matches anywhere.
@@ -187,9 +214,12 @@ impl Regexp {
     }
 }
 
-fn too_large(error: &BuildError) -> impl Fn(&[u8]) -> String {
-    let what = if error.size_limit().is_some() { "expression too large" } else { "internal error" };
-    move |pattern| format!("error parsing regexp: {what}: `{}`", String::from_utf8_lossy(pattern))
+fn refused(error: &BuildError, pattern: &[u8]) -> PatternError {
+    let said = |what: &str| format!("error parsing regexp: {what}: `{}`", String::from_utf8_lossy(pattern));
+    match error.size_limit() {
+        Some(_) => PatternError::TooLarge(said("expression too large")),
+        None => PatternError::Syntax(said("internal error")),
+    }
 }
 
 /// A text for the automata, which want UTF-8: every byte that is none counts as U+FFFD, as in Go.

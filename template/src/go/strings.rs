@@ -60,8 +60,9 @@ pub fn trim_space(text: &[u8]) -> &[u8] {
 /// Trims every character that is in the set.
 #[must_use]
 pub fn trim<'a>(text: &'a [u8], set: &[u8]) -> &'a [u8] {
-    let set = unicode::to_runes(set);
-    trim_where(text, |c| set.contains(&c.unwrap_or(REPLACEMENT)))
+    let mut set = unicode::to_runes(set);
+    set.sort_unstable();
+    trim_where(text, |c| set.binary_search(&c.unwrap_or(REPLACEMENT)).is_ok())
 }
 
 fn trim_where(mut text: &[u8], drop: impl Fn(Option<char>) -> bool) -> &[u8] {

@@ -1,8 +1,8 @@
 //! JSON spread over lines, as Go's `json.Indent` does.
 
-/// Adds line breaks and indentation to valid JSON without spaces.
-pub fn indent(json: &[u8], prefix: &str, unit: &str) -> Vec<u8> {
-    let mut out = Vec::with_capacity(json.len() * 2);
+/// Adds line breaks and indentation to valid JSON without spaces; none when that gives more than `limit` bytes.
+pub fn indent(json: &[u8], prefix: &str, unit: &str, limit: usize) -> Option<Vec<u8>> {
+    let mut out = Vec::with_capacity((json.len() * 2).min(limit));
     let mut depth = 0_usize;
     let mut in_string = false;
     let mut escaped = false;
@@ -12,6 +12,9 @@ pub fn indent(json: &[u8], prefix: &str, unit: &str) -> Vec<u8> {
         out.extend_from_slice(unit.repeat(depth).as_bytes());
     };
     for (i, byte) in json.iter().enumerate() {
+        if out.len() > limit {
+            return None;
+        }
         if in_string {
             out.push(*byte);
             in_string = escaped || *byte != b'"';
@@ -46,5 +49,5 @@ pub fn indent(json: &[u8], prefix: &str, unit: &str) -> Vec<u8> {
             other => out.push(*other),
         }
     }
-    out
+    (out.len() <= limit).then_some(out)
 }

@@ -139,10 +139,7 @@ impl<'t> Parser<'t> {
         let kind = match token.kind {
             Kind::Identifier => match self.callee(&token.text) {
                 Some(callee) => ArgKind::Function { name: token.text.as_ref().into(), callee },
-                None => {
-                    let name = quote(token.text.as_bytes(), b'"', false);
-                    return Err(self.error(format!("function {name} not defined")));
-                }
+                None => return Err(self.undefined(&token.text)),
             },
             Kind::Dot => ArgKind::Dot,
             Kind::Nil => ArgKind::Nil,
@@ -165,6 +162,11 @@ impl<'t> Parser<'t> {
             }
         };
         Ok(Some(Arg { pos: token.pos, kind }))
+    }
+
+    fn undefined(&self, name: &str) -> ParseError {
+        let reason = self.functions.left_out(name).map(|reason| format!(": {reason}")).unwrap_or_default();
+        self.error(format!("function {} not defined{reason}", quote(name.as_bytes(), b'"', false)))
     }
 
     fn number(&self, number: Result<Number, String>) -> Result<Number, ParseError> {

@@ -7,7 +7,7 @@ use crate::value::Value;
 /// Larger widths and precisions are refused.
 const TOO_LARGE: i64 = 1_000_000;
 
-/// Go's `fmt.Sprintf`.
+/// Go's `fmt.Sprintf`. Past the limit it stops where it is.
 pub fn sprintf(format: &[u8], values: &[Value<'_>], limit: usize) -> Vec<u8> {
     let mut out = Vec::with_capacity(format.len() + 16);
     let printer = Printer::new(&mut out, limit);
@@ -197,6 +197,9 @@ impl Format<'_, '_, '_> {
                 self.printer.out.push(b'=');
             }
             self.printer.argument(value, 'v');
+            if self.printer.full() {
+                return;
+            }
         }
         self.printer.out.push(b')');
     }

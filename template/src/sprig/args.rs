@@ -4,16 +4,13 @@
 
 use crate::func::{Context, FuncError};
 use crate::types::{Type, UINT8};
-use crate::value::{Map, Str, Value};
+use crate::value::{ELEMENT, Map, Str, Value};
 
 /// What a function gives.
 pub(super) type Done<'a> = Result<Value<'a>, FuncError>;
 
 /// Go's words for using nil where something is needed.
 pub(super) const NIL: &str = "runtime error: invalid memory address or nil pointer dereference";
-
-/// How many bytes an element of a list is charged with.
-const ELEMENT: usize = 40;
 
 /// Takes an argument of any type.
 pub(super) fn any<'a>(args: &mut [Value<'a>], at: usize) -> Value<'a> {
@@ -51,6 +48,13 @@ pub(super) fn string<'a>(context: &mut Context<'_>, bytes: impl Into<Str<'a>>) -
     Ok(Value::string(bytes))
 }
 
+/// Gives a part of a string, charged by its length if it has to be copied.
+pub(super) fn part<'a>(context: &mut Context<'_>, text: &Str<'a>, start: usize, end: usize) -> Done<'a> {
+    let part = Value::string(text.slice(start, end));
+    context.reserve(part.made())?;
+    Ok(part)
+}
+
 /// Gives a `[]interface {}`, charged by its length.
 pub(super) fn list<'a>(context: &mut Context<'_>, items: Vec<Value<'a>>) -> Done<'a> {
     charge_elements(context, items.len())?;
@@ -83,19 +87,18 @@ pub(super) fn elements_or<'a>(context: &mut Context<'_>, value: &Value<'a>, comp
     }
 }
 
-/// How deep the values that functions make may nest, so that walking and freeing them takes little stack.
+/// How deep the values that functions make may nest, so that walking them takes little stack. A map that is in others already can still take in more; then
+/// whoever walks the outer ones stops at this depth.
 pub(super) const MAX_DEPTH: usize = 100;
+
+/// Why walking stops there.
+pub(super) const TOO_DEEP: &str = "nested too deeply";
 
 /// Checks a value that is to be put into a map or a list: not nested too deeply, and not holding the map itself.
 ///
 /// Go would loop when it prints a map that holds itself; here it would never be freed.
 pub(super) fn admit<'a>(context: &mut Context<'_>, value: &Value<'a>, into: Option<&Map<'a>>) -> Result<(), FuncError> {
     walk(context, value, into, 1)
-}
-
-/// Charges for everything in a value, each part as often as it is reached: a small value may hold itself very often.
-pub(super) fn weigh<'a>(context: &mut Context<'_>, value: &Value<'a>) -> Result<(), FuncError> {
-    walk(context, value, None, 0)
 }
 
 fn walk<'a>(context: &mut Context<'_>, value: &Value<'a>, into: Option<&Map<'a>>, depth: usize) -> Result<(), FuncError> {
@@ -105,7 +108,7 @@ fn walk<'a>(context: &mut Context<'_>, value: &Value<'a>, into: Option<&Map<'a>>
         _ => return Ok(()),
     };
     if depth >= MAX_DEPTH {
-        return Err("nested too deeply".into());
+        return Err(TOO_DEEP.into());
     }
     if let (Value::Map(map), Some(into)) = (value, into)
         && map.same(into)
@@ -118,33 +121,13 @@ fn walk<'a>(context: &mut Context<'_>, value: &Value<'a>, into: Option<&Map<'a>>
     }
     match value {
         Value::Map(map) => {
-            context.reserve(map.len())?;
+            context.spend(map.len() as u64)?;
             map.entries().iter().try_for_each(|(_, item)| walk(context, item, into, depth + 1))
         }
         Value::List(list) => {
-            context.reserve(list.len())?;
+            context.spend(list.len() as u64)?;
             list.iter().try_for_each(|item| walk(context, &item, into, depth + 1))
         }
         _ => Ok(()),
-    }
-}
-
-/// Comparisons, which may be far more than there are values, and so are limited.
-#[derive(Default)]
-pub(super) struct Work(usize);
-
-impl Work {
-    /// How many comparisons one call may make.
-    const MOST: usize = 5_000_000;
-
-    /// Counts a comparison.
-    pub(super) fn step(&mut self) -> Result<(), FuncError> {
-        self.0 += 1;
-        if self.0 > Self::MOST { Err("too much work".into()) } else { Ok(()) }
-    }
-
-    /// Charges for what has been counted.
-    pub(super) fn charge(self, context: &mut Context<'_>) -> Result<(), FuncError> {
-        context.reserve(self.0 / 16)
     }
 }

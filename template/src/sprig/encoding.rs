@@ -17,16 +17,8 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function::new("b32enc", &[STRING], STRING, |context, args| string(context, base32_encode(&text(args, 0)))),
     Function::new("b64dec", &[STRING], STRING, |context, args| decoded(context, base64_decode(&text(args, 0)))),
     Function::new("b64enc", &[STRING], STRING, |context, args| string(context, base64_encode(&text(args, 0)))),
-    Function::new("sha1sum", &[STRING], STRING, |context, args| {
-        let text = text(args, 0);
-        context.reserve(text.len() / 64)?;
-        Ok(Value::string(hex(&Sha1::digest(&*text))))
-    }),
-    Function::new("sha256sum", &[STRING], STRING, |context, args| {
-        let text = text(args, 0);
-        context.reserve(text.len() / 64)?;
-        Ok(Value::string(hex(&Sha256::digest(&*text))))
-    }),
+    Function::new("sha1sum", &[STRING], STRING, |_, args| Ok(Value::string(hex(&Sha1::digest(&*text(args, 0)))))),
+    Function::new("sha256sum", &[STRING], STRING, |_, args| Ok(Value::string(hex(&Sha256::digest(&*text(args, 0)))))),
 ];
 
 /// What cannot be decoded gives the error's text.

@@ -2,8 +2,9 @@
 
 mod decode;
 
-use super::args::{Done, any, string, text, weigh};
+use super::args::{Done, any, string, text};
 use crate::func::{Context, FuncError, Function};
+use crate::json::EncodeError;
 use crate::types::Type;
 use crate::value::Value;
 
@@ -25,16 +26,23 @@ pub(super) const FUNCTIONS: &[Function] = &[
 ];
 
 fn encode<'a>(context: &mut Context<'_>, value: &Value<'_>, escape_html: bool, pretty: bool) -> Done<'a> {
-    weigh(context, value)?;
-    let json = crate::json::encode(value, escape_html)?;
-    string(context, if pretty { crate::json::indent(&json, "", "  ") } else { json })
+    let json = crate::json::encode(value, escape_html, context.bytes_left())?;
+    finish(context, json, pretty)
+}
+
+fn finish<'a>(context: &mut Context<'_>, json: Vec<u8>, pretty: bool) -> Done<'a> {
+    if !pretty {
+        return string(context, json);
+    }
+    let indented = crate::json::indent(&json, "", "  ", context.bytes_left()).ok_or(EncodeError::TooLarge)?;
+    string(context, indented)
 }
 
 /// What cannot be written is an empty string.
 fn lenient<'a>(context: &mut Context<'_>, value: &Value<'_>, pretty: bool) -> Done<'a> {
-    weigh(context, value)?;
-    match crate::json::encode(value, true) {
-        Ok(json) => string(context, if pretty { crate::json::indent(&json, "", "  ") } else { json }),
-        Err(_) => Ok("".into()),
+    match crate::json::encode(value, true, context.bytes_left()) {
+        Ok(json) => finish(context, json, pretty),
+        Err(EncodeError::Unsupported(_)) => Ok("".into()),
+        Err(EncodeError::TooLarge) => Err(EncodeError::TooLarge.into()),
     }
 }

@@ -1,6 +1,6 @@
 //! Lists: parts of them, changes to copies of them. A list is never changed in place.
 
-use super::args::{Done, NIL, Work, admit, any, charge_elements, elements, elements_or, int, list};
+use super::args::{Done, NIL, admit, any, charge_elements, elements, elements_or, int, list};
 use super::cast::to_int64;
 use super::equal::deep_equal;
 use super::math::whole;
@@ -121,9 +121,9 @@ fn reverse<'a>(context: &mut Context<'_>, args: &mut [Value<'a>]) -> Done<'a> {
 }
 
 /// Tells whether a list has an equal element.
-fn contains<'a>(items: &[Value<'a>], wanted: &Value<'a>, work: &mut Work) -> Result<bool, FuncError> {
+fn contains<'a>(context: &mut Context<'_>, items: &[Value<'a>], wanted: &Value<'a>) -> Result<bool, FuncError> {
     for item in items {
-        if deep_equal(wanted, item, work)? {
+        if deep_equal(context, wanted, item)? {
             return Ok(true);
         }
     }
@@ -131,25 +131,23 @@ fn contains<'a>(items: &[Value<'a>], wanted: &Value<'a>, work: &mut Work) -> Res
 }
 
 fn uniq<'a>(context: &mut Context<'_>, args: &mut [Value<'a>]) -> Done<'a> {
-    let (mut kept, mut work) = (Vec::new(), Work::default());
+    let mut kept = Vec::new();
     for item in elements_or(context, &any(args, 0), "Cannot find uniq on type {}")? {
-        if !contains(&kept, &item, &mut work)? {
+        if !contains(context, &kept, &item)? {
             kept.push(item);
         }
     }
-    work.charge(context)?;
     Ok(Value::list(kept))
 }
 
 fn without<'a>(context: &mut Context<'_>, args: &mut [Value<'a>]) -> Done<'a> {
-    let (mut kept, mut work) = (Vec::new(), Work::default());
+    let mut kept = Vec::new();
     let items = elements_or(context, &any(args, 0), "Cannot find without on type {}")?;
     for item in items {
-        if !contains(args.get(1..).unwrap_or_default(), &item, &mut work)? {
+        if !contains(context, args.get(1..).unwrap_or_default(), &item)? {
             kept.push(item);
         }
     }
-    work.charge(context)?;
     Ok(Value::list(kept))
 }
 
@@ -159,10 +157,7 @@ fn has<'a>(context: &mut Context<'_>, args: &mut [Value<'a>]) -> Done<'a> {
         return Ok(false.into());
     }
     let items = elements_or(context, &value, "Cannot find has on type {}")?;
-    let mut work = Work::default();
-    let found = contains(&items, &wanted, &mut work)?;
-    work.charge(context)?;
-    Ok(found.into())
+    Ok(contains(context, &items, &wanted)?.into())
 }
 
 /// A part of a slice, of the same type; nil of an empty one.

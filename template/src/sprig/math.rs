@@ -2,7 +2,7 @@
 
 use super::args::{Done, any, int, text};
 use super::cast::{float_to_int, printed, to_float64, to_int64};
-use crate::func::{FuncError, Function};
+use crate::func::{Context, Function};
 use crate::go::decimal::Decimal;
 use crate::go::strconv::{NumErrorKind, atoi, parse_int};
 use crate::types::Type;
@@ -15,17 +15,19 @@ const INT64: Type = Type::INT64;
 pub(super) const FUNCTIONS: &[Function] = &[
     Function::variadic("add", &[ANY], INT64, |_, args| Ok(Value::int64(args.iter().map(to_int64).fold(0, i64::wrapping_add)))),
     Function::new("add1", &[ANY], INT64, |_, args| Ok(Value::int64(to_int64(&any(args, 0)).wrapping_add(1)))),
-    Function::new("add1f", &[ANY], FLOAT, |_, args| decimals(&[any(args, 0), Value::int(1)], |sum, value| Ok(sum.add(value)))),
-    Function::variadic("addf", &[ANY], FLOAT, |_, args| {
+    Function::new("add1f", &[ANY], FLOAT, |context, args| {
+        decimals(context, &[any(args, 0), Value::int(1)], |sum, value| Ok(sum.add(value)))
+    }),
+    Function::variadic("addf", &[ANY], FLOAT, |context, args| {
         let mut all = vec![Value::int(0)];
         all.extend(args.iter_mut().map(std::mem::take));
-        decimals(&all, |sum, value| Ok(sum.add(value)))
+        decimals(context, &all, |sum, value| Ok(sum.add(value)))
     }),
     Function::new("atoi", &[Type::STRING], Type::INT, |_, args| Ok(Value::int(clamped(&text(args, 0))))),
     Function::variadic("biggest", &[ANY, ANY], INT64, |_, args| Ok(fold(args, i64::max))),
     Function::new("ceil", &[ANY], FLOAT, |_, args| Ok(Value::float64(to_float64(&any(args, 0)).ceil()))),
     Function::new("div", &[ANY, ANY], INT64, |_, args| divide(args, i64::wrapping_div)),
-    Function::variadic("divf", &[ANY, ANY], FLOAT, |_, args| decimals(args, Decimal::div)),
+    Function::variadic("divf", &[ANY, ANY], FLOAT, |context, args| decimals(context, args, Decimal::div)),
     Function::new("float64", &[ANY], FLOAT, |_, args| Ok(Value::float64(to_float64(&any(args, 0))))),
     Function::new("floor", &[ANY], FLOAT, |_, args| Ok(Value::float64(to_float64(&any(args, 0)).floor()))),
     Function::new("int", &[ANY], Type::INT, |_, args| Ok(Value::int(to_int64(&any(args, 0))))),
@@ -36,13 +38,13 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function::variadic("minf", &[ANY, ANY], FLOAT, |_, args| Ok(fold_floats(args, |a, b| -larger(-a, -b)))),
     Function::new("mod", &[ANY, ANY], INT64, |_, args| divide(args, i64::wrapping_rem)),
     Function::variadic("mul", &[ANY, ANY], INT64, |_, args| Ok(fold(args, i64::wrapping_mul))),
-    Function::variadic("mulf", &[ANY, ANY], FLOAT, |_, args| decimals(args, |product, value| Ok(product.mul(value)))),
+    Function::variadic("mulf", &[ANY, ANY], FLOAT, |context, args| decimals(context, args, |product, value| Ok(product.mul(value)))),
     Function::variadic("round", &[ANY, Type::INT, FLOAT], FLOAT, |_, args| {
         let on = args.get(2).map_or(0.5, to_float64);
         Ok(Value::float64(round(to_float64(&any(args, 0)), int(args, 1), on)))
     }),
     Function::new("sub", &[ANY, ANY], INT64, |_, args| Ok(Value::int64(to_int64(&any(args, 0)).wrapping_sub(to_int64(&any(args, 1)))))),
-    Function::variadic("subf", &[ANY, ANY], FLOAT, |_, args| decimals(args, |rest, value| Ok(rest.sub(value)))),
+    Function::variadic("subf", &[ANY, ANY], FLOAT, |context, args| decimals(context, args, |rest, value| Ok(rest.sub(value)))),
     // Reads octal digits, whatever its name says.
     Function::new("toDecimal", &[ANY], INT64, |context, args| {
         let text = printed(context, &any(args, 0))?;
@@ -87,14 +89,13 @@ fn divide<'a>(args: &[Value<'_>], with: fn(i64, i64) -> i64) -> Done<'a> {
     }
 }
 
-fn decimals<'a>(args: &[Value<'_>], with: impl Fn(&Decimal, &Decimal) -> Result<Decimal, String>) -> Done<'a> {
+/// Computes with decimals, whose digits grow with every number.
+fn decimals<'a>(context: &mut Context<'_>, args: &[Value<'_>], with: impl Fn(&Decimal, &Decimal) -> Result<Decimal, String>) -> Done<'a> {
     let mut result = Decimal::from_float(0.0)?;
     for (i, arg) in args.iter().enumerate() {
         let value = Decimal::from_float(to_float64(arg))?;
         result = if i == 0 { value } else { with(&result, &value)? };
-        if result.digits() > 100_000 {
-            return Err(FuncError::new("result too large"));
-        }
+        context.spend(result.digits())?;
     }
     Ok(Value::float64(result.to_float()))
 }

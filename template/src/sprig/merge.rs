@@ -1,6 +1,6 @@
 //! Merging maps as `mergo` 0.3 does: the first map is changed, and nested maps merge, too.
 
-use super::args::{Done, MAX_DEPTH, any, charge_elements, dict};
+use super::args::{Done, MAX_DEPTH, TOO_DEEP, any, charge_elements, dict};
 use super::default::is_empty;
 use super::dict::insert;
 use crate::func::{Context, FuncError, Function};
@@ -33,7 +33,7 @@ fn merge<'a>(context: &mut Context<'_>, args: &mut [Value<'a>], overwrite: bool)
 /// another map, and a list only when overwriting.
 fn merge_into<'a>(context: &mut Context<'_>, target: &Map<'a>, source: &Map<'a>, overwrite: bool, depth: usize) -> Result<(), FuncError> {
     if depth > MAX_DEPTH {
-        return Err("nested too deeply".into());
+        return Err(TOO_DEEP.into());
     }
     if target.same(source) {
         return Ok(());

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use super::args::{Done, Work, any, text};
+use super::args::{Done, MAX_DEPTH, TOO_DEEP, any, charge_elements, text};
 use super::equal::deep_equal;
 use super::semver::VERSION;
 use crate::func::{Context, FuncError, Function};
@@ -18,10 +18,8 @@ const STRING: Type = Type::STRING;
 pub(super) const FUNCTIONS: &[Function] = &[
     Function::new("deepCopy", &[ANY], ANY, deep_copy),
     Function::new("deepEqual", &[ANY, ANY], BOOL, |context, args| {
-        let (a, b, mut work) = (any(args, 0), any(args, 1), Work::default());
-        let equal = deep_equal(&a, &b, &mut work)?;
-        work.charge(context)?;
-        Ok(equal.into())
+        let (a, b) = (any(args, 0), any(args, 1));
+        Ok(deep_equal(context, &a, &b)?.into())
     }),
     Function::new("kindIs", &[STRING, ANY], BOOL, |_, args| {
         let kind = text(args, 0);
@@ -45,23 +43,26 @@ pub(super) const FUNCTIONS: &[Function] = &[
 fn deep_copy<'a>(context: &mut Context<'_>, args: &mut [Value<'a>]) -> Done<'a> {
     match any(args, 0) {
         Value::Nil => Err("reflect: call of reflect.Value.Type on zero Value".into()),
-        value => copy(context, value),
+        value => copy(context, value, 0),
     }
 }
 
 /// Copies maps and lists; nearly everything else never changes.
-fn copy<'a>(context: &mut Context<'_>, value: Value<'a>) -> Result<Value<'a>, FuncError> {
+fn copy<'a>(context: &mut Context<'_>, value: Value<'a>, depth: usize) -> Result<Value<'a>, FuncError> {
+    if depth > MAX_DEPTH {
+        return Err(TOO_DEEP.into());
+    }
     Ok(match value {
         Value::List(list) if !list.is_nil() => {
-            super::args::charge_elements(context, list.len())?;
-            let items: Result<Vec<_>, _> = list.iter().map(|item| copy(context, item)).collect();
+            charge_elements(context, list.len())?;
+            let items: Result<Vec<_>, _> = list.iter().map(|item| copy(context, item, depth + 1)).collect();
             Value::List(List::new(list.elem(), items?))
         }
         Value::Map(map) if !map.is_nil() => {
-            super::args::charge_elements(context, map.len())?;
+            charge_elements(context, map.len())?;
             let mut entries = Vec::with_capacity(map.len());
             for (key, value) in map.entries() {
-                entries.push((key, copy(context, value)?));
+                entries.push((key, copy(context, value, depth + 1)?));
             }
             Value::Map(Map::new(map.elem(), entries))
         }

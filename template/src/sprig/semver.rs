@@ -16,7 +16,11 @@ const ITSELF: Type = Type::Struct(&VERSION);
 const POINTER: Type = Type::Pointer(Pointee::Struct(&VERSION));
 
 pub(super) const FUNCTIONS: &[Function] = &[
-    Function::new("semver", &[STRING], POINTER, |_, args| Ok(Value::shared_pointer(Rc::new(Version::parse(&text(args, 0))?)))),
+    Function::new("semver", &[STRING], POINTER, |context, args| {
+        let version = Value::shared_pointer(Rc::new(Version::parse(&text(args, 0))?));
+        context.reserve(version.made())?;
+        Ok(version)
+    }),
     Function::new("semverCompare", &[STRING, STRING], Type::BOOL, |_, args| {
         let (constraint, version) = (text(args, 0), text(args, 1));
         let constraint = Constraints::parse(&constraint)?;

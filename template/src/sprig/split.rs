@@ -97,6 +97,9 @@ fn sort_alpha<'a>(context: &mut Context<'_>, args: &mut [Value<'a>]) -> Done<'a>
         return Ok(Value::List(List::new(&Type::STRING, vec![only])));
     }
     let mut parts = texts(context, &value)?;
+    // Each is compared about as often as its number has binary digits.
+    let length: usize = parts.iter().map(|part| 64 + part.len()).sum();
+    context.spend(length as u64 / 64 * u64::from(parts.len().max(1).ilog2()))?;
     parts.sort_unstable();
     Ok(Value::strings(parts))
 }

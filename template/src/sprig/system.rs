@@ -22,7 +22,7 @@ pub(super) const LEFT_OUT: &[&str] = &[
 ];
 
 /// Why.
-pub(super) const LEFT_OUT_REASON: &str = "left out here: templates do not make keys and certificates";
+pub(super) const LEFT_OUT_REASON: &str = "templates do not make keys and certificates here, take them from elsewhere";
 
 const HIDDEN: &str = "the environment is hidden from templates here";
 const OFFLINE: &str = "templates may not look up hosts here";

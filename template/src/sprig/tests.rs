@@ -144,7 +144,24 @@ fn environment_and_network_are_hidden_unless_allowed() {
 #[test]
 fn keys_and_certificates_are_left_out() {
     assert_eq!(render_with(&functions(), r#"{{ genPrivateKey "rsa" }}"#).0, "parse");
-    assert!(super::left_out("genCA").is_some_and(|why| why.contains("left out")) && super::left_out("sha256sum").is_none());
+    let told = functions().without(super::LEFT_OUT.iter().copied(), super::LEFT_OUT_REASON);
+    let error = Template::parse("t", "{{ genCA }}", &told).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "template: t:1: function \"genCA\" not defined: templates do not make keys and certificates here, take them from elsewhere"
+    );
+    assert_eq!(error.undefined(), Some("genCA"));
+}
+
+#[test]
+fn what_is_taken_away_can_be_given_back() {
+    let hidden = functions().without(["env"], "no environment");
+    let error = Template::parse("t", "{{ if false }}{{ env }}{{ end }}", &hidden).unwrap_err();
+    assert_eq!(error.to_string(), "template: t:1: function \"env\" not defined: no environment");
+    assert!(
+        !hidden.names().any(|name| name == "env") && hidden.names().any(|name| name == "upper") && hidden.names().any(|name| name == "len")
+    );
+    assert_eq!(render_with(&hidden.with(super::environment()), r#"{{ env "HOME" }}"#).1, b"/root");
 }
 
 #[test]

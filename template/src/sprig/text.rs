@@ -1,6 +1,6 @@
 //! Strings: cutting, padding, case, quoting.
 
-use super::args::{Done, any, int, string, text};
+use super::args::{Done, any, int, part, string, text};
 use super::cast::{printed, to_text};
 use crate::func::{Context, FuncError, Function};
 use crate::go::{strconv, strings, words};
@@ -57,15 +57,15 @@ pub(super) const FUNCTIONS: &[Function] = &[
         string(context, text)
     }),
     Function::new("trimAll", &[STRING, STRING], STRING, trim_all),
-    Function::new("trimPrefix", &[STRING, STRING], STRING, |_, args| {
+    Function::new("trimPrefix", &[STRING, STRING], STRING, |context, args| {
         let (prefix, text) = (text(args, 0), text(args, 1));
         let start = if text.starts_with(&prefix) { prefix.len() } else { 0 };
-        Ok(text.slice(start, text.len()).into())
+        part(context, &text, start, text.len())
     }),
-    Function::new("trimSuffix", &[STRING, STRING], STRING, |_, args| {
+    Function::new("trimSuffix", &[STRING, STRING], STRING, |context, args| {
         let (suffix, text) = (text(args, 0), text(args, 1));
         let end = if text.ends_with(&suffix) { text.len() - suffix.len() } else { text.len() };
-        Ok(text.slice(0, end).into())
+        part(context, &text, 0, end)
     }),
     Function::new("trimall", &[STRING, STRING], STRING, trim_all),
     Function::new("trunc", &[INT, STRING], STRING, trunc),
@@ -161,13 +161,13 @@ fn replace<'a>(context: &mut Context<'_>, args: &mut [Value<'a>]) -> Done<'a> {
     Ok(Value::string(strings::replace(&text, &old, &new)))
 }
 
-fn trim_all<'a>(_: &mut Context<'_>, args: &mut [Value<'a>]) -> Done<'a> {
+fn trim_all<'a>(context: &mut Context<'_>, args: &mut [Value<'a>]) -> Done<'a> {
     let (set, text) = (text(args, 0), text(args, 1));
-    Ok(Value::string(strings::trim(&text, &set).to_vec()))
+    string(context, strings::trim(&text, &set).to_vec())
 }
 
 /// The first bytes, or for a negative number the last.
-fn trunc<'a>(_: &mut Context<'_>, args: &mut [Value<'a>]) -> Done<'a> {
+fn trunc<'a>(context: &mut Context<'_>, args: &mut [Value<'a>]) -> Done<'a> {
     let count = int(args, 0);
     let text = text(args, 1);
     let size = usize::try_from(count.unsigned_abs()).unwrap_or(usize::MAX);
@@ -175,10 +175,10 @@ fn trunc<'a>(_: &mut Context<'_>, args: &mut [Value<'a>]) -> Done<'a> {
         return Ok(text.into());
     }
     let (start, end) = if count < 0 { (text.len() - size, text.len()) } else { (0, size) };
-    Ok(text.slice(start, end).into())
+    part(context, &text, start, end)
 }
 
-fn substr<'a>(_: &mut Context<'_>, args: &mut [Value<'a>]) -> Done<'a> {
+fn substr<'a>(context: &mut Context<'_>, args: &mut [Value<'a>]) -> Done<'a> {
     let (start, end) = (int(args, 0), int(args, 1));
     let text = text(args, 2);
     let length = text.len();
@@ -186,14 +186,14 @@ fn substr<'a>(_: &mut Context<'_>, args: &mut [Value<'a>]) -> Done<'a> {
     let within = |at: i64| usize::try_from(at).ok().filter(|at| *at <= length);
     if start < 0 {
         return match within(end) {
-            Some(end) => Ok(text.slice(0, end).into()),
+            Some(end) => part(context, &text, 0, end),
             None if end < 0 => outside(format!("[:{end}]")),
             None => outside(format!("[:{end}] with length {length}")),
         };
     }
     let to = within(end).unwrap_or(length);
     match within(start) {
-        Some(from) if from <= to => Ok(text.slice(from, to).into()),
+        Some(from) if from <= to => part(context, &text, from, to),
         _ => outside(format!("[{start}:{to}]")),
     }
 }

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::sync::OnceLock;
 
 use super::Type;
-use super::selector::{self, Selector};
+use super::selector::{self, Selector, Target};
 
 /// How a field appears in JSON.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -158,6 +158,13 @@ impl StructType {
     /// Passes through embedded structs.
     pub(crate) fn through(&'static self, path: &[usize]) -> Option<&'static StructType> {
         path.iter().try_fold(self, |ty, index| ty.fields.get(*index)?.ty.as_struct())
+    }
+
+    /// Lists the fields a template may see, promoted ones included, in no order.
+    pub fn field_names(&'static self) -> impl Iterator<Item = &'static str> {
+        let selectors = self.selectors.get_or_init(|| selector::all(self)).iter();
+        let fields = selectors.filter(|(_, selector)| matches!(selector.target, Target::Field(_))).map(|(name, _)| *name);
+        fields.filter(|name| name.starts_with(char::is_uppercase))
     }
 
     /// Finds what `.name` means: a method before a field, the shallowest first, by Go's rules for embedded structs.

@@ -68,6 +68,11 @@ impl<'a> List<'a> {
         matches!(self.repr, Repr::Nil)
     }
 
+    /// Tells whether the elements were made while rendering.
+    pub(super) fn is_shared(&self) -> bool {
+        matches!(self.repr, Repr::Shared(_))
+    }
+
     /// The number of elements.
     pub fn len(&self) -> usize {
         match &self.repr {
@@ -103,6 +108,13 @@ impl<'a> List<'a> {
             return self.clone();
         }
         List::new(self.elem, (start..end).filter_map(|index| self.get(index)).collect())
+    }
+
+    /// Takes the elements out when nobody else holds them; otherwise there are none to take.
+    pub(super) fn into_last(self) -> impl Iterator<Item = Value<'a>> {
+        let Repr::Shared(mut items) = self.repr else { return Vec::new().into_iter() };
+        let taken: Vec<_> = Rc::get_mut(&mut items).into_iter().flatten().map(std::mem::take).collect();
+        taken.into_iter()
     }
 
     pub(super) fn to_owned_list<'b>(&self) -> List<'b> {

@@ -1,8 +1,8 @@
 //! A Go map with string keys.
 //!
 //! In: entries, or a borrowed `BTreeMap`. Out: elements by key, keys in Go's printing order (by bytes). A map made while
-//! rendering can be changed, and every clone sees the change, as in Go; a borrowed one never changes. Maps are counted, so that
-//! one put into itself is never freed; nothing else comes of it.
+//! rendering can be changed, and every clone sees the change, as in Go; a borrowed one never changes. Maps are counted: who
+//! inserts makes sure that none comes to hold itself, since such a map would never be freed.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -45,20 +45,39 @@ pub struct Map<'a> {
     repr: Repr<'a>,
 }
 
-type Shared<'a> = Rc<RefCell<BTreeMap<Str<'a>, Value<'a>>>>;
-
 #[derive(Clone)]
 enum Repr<'a> {
     Nil,
-    Shared(Shared<'a>),
+    Shared(Rc<Shared<'a>>),
     Borrowed(&'a dyn Mapping),
+}
+
+/// The entries of a map made while rendering.
+struct Shared<'a>(RefCell<BTreeMap<Str<'a>, Value<'a>>>);
+
+impl Drop for Shared<'_> {
+    /// Frees maps that hold each other one after the other, not one inside the other: they may nest deeper than the stack goes.
+    fn drop(&mut self) {
+        let mut waiting: Vec<Value<'_>> = std::mem::take(self.0.get_mut()).into_values().filter(Value::holds_values).collect();
+        while let Some(value) = waiting.pop() {
+            match value {
+                Value::Map(Map { repr: Repr::Shared(inner), .. }) => {
+                    if let Some(mut last) = Rc::into_inner(inner) {
+                        waiting.extend(std::mem::take(last.0.get_mut()).into_values().filter(Value::holds_values));
+                    }
+                }
+                Value::List(list) => waiting.extend(list.into_last().filter(Value::holds_values)),
+                _ => {}
+            }
+        }
+    }
 }
 
 impl<'a> Map<'a> {
     /// A map of the given entries, the last of a key wins.
     pub fn new<K: Into<Str<'a>>>(elem: &'static Type, entries: impl IntoIterator<Item = (K, Value<'a>)>) -> Self {
         let entries = entries.into_iter().map(|(key, value)| (key.into(), value)).collect();
-        Self { elem, repr: Repr::Shared(Rc::new(RefCell::new(entries))) }
+        Self { elem, repr: Repr::Shared(Rc::new(Shared(RefCell::new(entries)))) }
     }
 
     /// A nil map.
@@ -81,6 +100,11 @@ impl<'a> Map<'a> {
         matches!(self.repr, Repr::Nil)
     }
 
+    /// Tells whether the map was made while rendering.
+    pub(super) fn is_shared(&self) -> bool {
+        matches!(self.repr, Repr::Shared(_))
+    }
+
     /// Tells whether both are one map in memory.
     pub fn same(&self, other: &Self) -> bool {
         match (&self.repr, &other.repr) {
@@ -93,7 +117,7 @@ impl<'a> Map<'a> {
     pub fn len(&self) -> usize {
         match &self.repr {
             Repr::Nil => 0,
-            Repr::Shared(entries) => entries.borrow().len(),
+            Repr::Shared(entries) => entries.0.borrow().len(),
             Repr::Borrowed(entries) => entries.length(),
         }
     }
@@ -107,7 +131,7 @@ impl<'a> Map<'a> {
     pub fn get(&self, key: &[u8]) -> Option<Value<'a>> {
         match &self.repr {
             Repr::Nil => None,
-            Repr::Shared(entries) => entries.borrow().get(key).cloned(),
+            Repr::Shared(entries) => entries.0.borrow().get(key).cloned(),
             // An element of a map has no address in Go.
             Repr::Borrowed(entries) => entries.element(key).map(Value::boxed),
         }
@@ -117,23 +141,23 @@ impl<'a> Map<'a> {
     pub fn entries(&self) -> Vec<(Str<'a>, Value<'a>)> {
         match &self.repr {
             Repr::Nil => Vec::new(),
-            Repr::Shared(entries) => entries.borrow().iter().map(|(key, value)| (key.clone(), value.clone())).collect(),
+            Repr::Shared(entries) => entries.0.borrow().iter().map(|(key, value)| (key.clone(), value.clone())).collect(),
             Repr::Borrowed(entries) => entries.entries().into_iter().map(|(key, value)| (key, value.boxed())).collect(),
         }
     }
 
-    /// Sets an entry; false when the map is nil or borrowed and so cannot change.
-    pub fn insert(&self, key: Str<'a>, value: Value<'a>) -> bool {
+    /// Sets an entry; false when the map is nil or borrowed and so cannot change. The value must not hold the map itself.
+    pub(crate) fn insert(&self, key: Str<'a>, value: Value<'a>) -> bool {
         let Repr::Shared(entries) = &self.repr else { return false };
-        let replaced = entries.borrow_mut().insert(key, value);
+        let replaced = entries.0.borrow_mut().insert(key, value);
         drop(replaced);
         true
     }
 
     /// Removes an entry if there is one; false when the map is nil or borrowed and so cannot change.
-    pub fn remove(&self, key: &[u8]) -> bool {
+    pub(crate) fn remove(&self, key: &[u8]) -> bool {
         let Repr::Shared(entries) = &self.repr else { return false };
-        let removed = entries.borrow_mut().remove(key);
+        let removed = entries.0.borrow_mut().remove(key);
         drop(removed);
         true
     }

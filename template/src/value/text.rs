@@ -26,6 +26,11 @@ impl<'a> Str<'a> {
         }))
     }
 
+    /// Tells whether the bytes were made while rendering.
+    pub(super) fn is_shared(&self) -> bool {
+        matches!(self.0, Repr::Shared(_))
+    }
+
     /// The text, with what is not UTF-8 replaced.
     pub fn to_text(&self) -> Cow<'_, str> {
         String::from_utf8_lossy(self)

@@ -1,8 +1,9 @@
 //! Mistakes found before anything is rendered.
 
-use herald_template::{Functions, Template};
+use herald_template::{Functions, Limits, Template, Value};
+use herald_template_event::{ENHANCED_EVENT, EnhancedEvent};
 
-use herald_template_event::ENHANCED_EVENT;
+use crate::conformance::Still;
 
 fn check(text: &str) -> String {
     match Template::parse("event", text, &Functions::new()).unwrap().check(&ENHANCED_EVENT) {
@@ -42,6 +43,43 @@ fn unknown_fields_are_found() {
     ] {
         assert_eq!(check(text), want, "{text}");
     }
+}
+
+#[test]
+fn calls_that_cannot_work_are_found() {
+    for (text, want) in [
+        ("{{ len }}", "always: wrong number of args for len: want 1 got 0"),
+        ("{{ len .Reason .Type }}", "always: wrong number of args for len: want 1 got 2"),
+        ("{{ .Reason | len .Type }}", "always: wrong number of args for len: want 1 got 2"),
+        ("{{ printf }}", "always: wrong number of args for printf: want at least 1 got 0"),
+        ("{{ if (not) }}{{ end }}", "always: wrong number of args for not: want 1 got 0"),
+        ("{{ if .Reason }}{{ len }}{{ end }}", "maybe: wrong number of args for len: want 1 got 0"),
+        ("{{ .GetName 1 }}", "always: wrong number of args for GetName: want 0 got 1"),
+        ("{{ .FirstTimestamp.Format }}", "always: wrong number of args for Format: want 1 got 0"),
+        ("{{ .FirstTimestamp.Format.X }}", "always: wrong number of args for Format: want 1 got 0"),
+        ("{{ .Reason 1 }}", "always: Reason has arguments but cannot be invoked as function"),
+        ("{{ 1 | .InvolvedObject.Name }}", "always: Name has arguments but cannot be invoked as function"),
+        ("{{ $x := .Reason }}{{ $x 1 }}", "always: can't give argument to non-function $x"),
+        ("{{ . 1 }}", "always: can't give argument to non-function ."),
+        ("{{ 1 | (len .Reason) }}", "always: can't give argument to non-function len .Reason"),
+        ("{{ template \"t\" }}", "always: template \"t\" not defined"),
+        ("{{ with .Reason }}{{ template \"t\" }}{{ end }}", "maybe: template \"t\" not defined"),
+    ] {
+        assert_eq!(check(text), want, "{text}");
+        if want.starts_with("always") {
+            let template = Template::parse("event", text, &Functions::new()).unwrap();
+            let event = EnhancedEvent::default();
+            let rendered = template.render(&mut Vec::new(), Value::pointer_to(&event), &Still, Limits::default());
+            assert_eq!(format!("always: {}", rendered.unwrap_err().message), want, "{text} rendered");
+        }
+    }
+}
+
+#[test]
+fn a_missing_field_comes_with_those_there_are() {
+    let template = Template::parse("event", "{{ .Source.Compnent }}", &Functions::new()).unwrap();
+    let missing = template.check(&ENHANCED_EVENT).unwrap_err().missing.unwrap();
+    assert_eq!((missing.name.as_str(), missing.known), ("Compnent", vec!["Component", "Host"]));
 }
 
 #[test]

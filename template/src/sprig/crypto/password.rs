@@ -8,8 +8,10 @@ use crate::func::{Context, FuncError};
 use crate::sprig::args::{Done, any, text};
 use crate::value::Value;
 
-/// What a hash that is slow on purpose is charged with, so that a template cannot make very many.
-const SLOW: usize = 1 << 20;
+/// The steps that `bcrypt` counts for, which is slow on purpose.
+const BCRYPT: u64 = 300_000;
+/// The steps that deriving a password counts for, which also takes 32 MiB for the time.
+const DERIVE: u64 = 500_000;
 
 /// The cost that Go's library uses by default.
 const COST: u32 = if DEFAULT_COST < 10 { DEFAULT_COST } else { 10 };
@@ -18,7 +20,7 @@ const COST: u32 = if DEFAULT_COST < 10 { DEFAULT_COST } else { 10 };
 const LONGEST: usize = 72;
 
 pub(super) fn bcrypt(context: &mut Context<'_>, password: &[u8]) -> Result<String, FuncError> {
-    context.reserve(SLOW)?;
+    context.spend(BCRYPT)?;
     let failed = |why: &str| format!("failed to encrypt string with bcrypt: {why}");
     if password.len() > LONGEST {
         return Ok(failed("bcrypt: password length exceeds 72 bytes"));
@@ -90,7 +92,7 @@ fn measured(text: &[u8]) -> Vec<u8> {
 }
 
 pub(super) fn derive<'a>(context: &mut Context<'_>, args: &mut [Value<'a>]) -> Done<'a> {
-    context.reserve(SLOW)?;
+    context.spend(DERIVE)?;
     let counter = match any(args, 0) {
         Value::Uint(counter, _) => u32::try_from(counter).unwrap_or(0),
         _ => 0,
