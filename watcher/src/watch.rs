@@ -117,7 +117,7 @@ impl EventsApi {
             let response = send(&self.client, request).await?;
             let date = date(response.headers());
             let body = response.into_body().collect().await.map_err(ApiError::failed)?.to_bytes();
-            page(&body, date)
+            page(&String::from_utf8_lossy(&body), date)
         };
         tokio::time::timeout(ANSWER_WITHIN, reading).await.unwrap_or_else(|_| Err(no_answer()))
     }
@@ -131,7 +131,7 @@ impl EventsApi {
         request.headers_mut().insert(http::header::ACCEPT_ENCODING, http::HeaderValue::from_static("identity"));
         let response = tokio::time::timeout(ANSWER_WITHIN, send(&self.client, request)).await.unwrap_or_else(|_| Err(no_answer()))?;
         let body = response.into_body().into_data_stream();
-        Ok(lines(body).map(|line| line.map_or_else(|reason| Signal::Broken(ApiError::failed(reason)), |line| signal(&line))))
+        Ok(lines(body).map(|line| line.map_or_else(|reason| Signal::Broken(ApiError::failed(reason)), |line| signal(&String::from_utf8_lossy(&line)))))
     }
 }
 
@@ -211,14 +211,15 @@ struct WireMetadata {
     metadata: WireMeta,
 }
 
-fn page(body: &[u8], date: Option<Timestamp>) -> Result<Page, ApiError> {
+/// Reads a list. What was not UTF-8 in it has become U+FFFD, as Go's decoder has it, so that one bad byte costs no event.
+fn page(body: &str, date: Option<Timestamp>) -> Result<Page, ApiError> {
     #[derive(Deserialize)]
     struct WireList<'a> {
         metadata: WireMeta,
         #[serde(borrow, default)]
         items: Option<Vec<&'a RawValue>>,
     }
-    let list: WireList<'_> = serde_json::from_slice(body).map_err(|error| ApiError::failed(format!("the list cannot be read: {error}")))?;
+    let list: WireList<'_> = serde_json::from_str(body).map_err(|error| ApiError::failed(format!("the list cannot be read: {error}")))?;
     Ok(Page {
         items: list.items.unwrap_or_default().into_iter().map(item).collect(),
         resource_version: list.metadata.resource_version,
@@ -241,14 +242,14 @@ fn item(object: &RawValue) -> Item {
 }
 
 /// Reads a line of a watch.
-fn signal(line: &[u8]) -> Signal {
+fn signal(line: &str) -> Signal {
     #[derive(Deserialize)]
     struct WireLine<'a> {
         r#type: &'a str,
         #[serde(borrow)]
         object: &'a RawValue,
     }
-    let line: WireLine<'_> = match serde_json::from_slice(line) {
+    let line: WireLine<'_> = match serde_json::from_str(line) {
         Ok(line) => line,
         Err(error) => return Signal::Changed(Change::Modified, Err(Unreadable { error: error.to_string(), ..Unreadable::default() })),
     };

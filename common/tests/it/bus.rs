@@ -252,7 +252,7 @@ async fn what_a_limit_drops_is_counted_and_named_in_a_gap_marker() {
     publish(&bus, 1..200).await;
     let metrics = Metrics::new("").expect("metrics").receiver("sinks", "slow");
     let stop = CancellationToken::new();
-    let watching = tokio::spawn(LossWatch::new(bus.clone(), spec("slow"), "slow", metrics.clone()).run(stop.clone()));
+    LossWatch::new(bus.clone(), spec("slow"), "slow", metrics.clone()).begin(stop.clone()).await;
     wait::until("the loss to be noticed", BOUND, || async { metrics.lost.get() > 0 }).await.expect("noticed");
     let first =
         bus.stream_states().await.expect("states").into_iter().find(|state| state.name == "HERALD_RAW").expect("there").first_sequence;
@@ -262,7 +262,6 @@ async fn what_a_limit_drops_is_counted_and_named_in_a_gap_marker() {
     assert_eq!((gap.from.as_str(), gap.to.as_str(), gap.source.as_str()), ("2", (first - 1).to_string().as_str(), "HERALD_RAW"));
     assert_eq!(metrics.lost.get(), first - 2);
     stop.cancel();
-    watching.await.expect("ends");
 }
 
 #[tokio::test]

@@ -304,7 +304,8 @@ async fn make_small_stream(observer: &Observer, setting: Setting) -> Result<()> 
         name: out_stream("small"),
         subjects: vec!["herald.out.small".to_owned()],
         retention: stream::RetentionPolicy::WorkQueue,
-        discard: stream::DiscardPolicy::Old,
+        // As Herald makes receivers' streams: what is dropped is dropped by the router.
+        discard: stream::DiscardPolicy::New,
         max_bytes: SMALL_BYTES,
         num_replicas: if setting == Setting::Cluster { 3 } else { 1 },
         allow_direct: true,
