@@ -90,7 +90,8 @@ async fn play(number: u32, act: &Act, options: &Options, report: &mut Report, sa
         world.book.begin(u32::try_from(results.len()).unwrap_or(u32::MAX));
         let mut result = take(&mut world, &flow, act, step).await;
         result.stall = world.book.stall();
-        let after = result.recovered.map_or_else(|| "NOT RECOVERED".to_owned(), |after| format!("recovered after {:.1} s", after.as_secs_f64()));
+        let after =
+            result.recovered.map_or_else(|| "NOT RECOVERED".to_owned(), |after| format!("recovered after {:.1} s", after.as_secs_f64()));
         let marks: String = result.problems.iter().map(|problem| format!("\n  PROBLEM: {problem}")).collect();
         let (second, stall) = (begun.elapsed().as_secs(), result.stall.as_secs_f64());
         say(&format!("{second:>4} s  {}: longest stall {stall:.1} s, {after}{marks}", describe(step)));

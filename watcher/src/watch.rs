@@ -131,7 +131,9 @@ impl EventsApi {
         request.headers_mut().insert(http::header::ACCEPT_ENCODING, http::HeaderValue::from_static("identity"));
         let response = tokio::time::timeout(ANSWER_WITHIN, send(&self.client, request)).await.unwrap_or_else(|_| Err(no_answer()))?;
         let body = response.into_body().into_data_stream();
-        Ok(lines(body).map(|line| line.map_or_else(|reason| Signal::Broken(ApiError::failed(reason)), |line| signal(&String::from_utf8_lossy(&line)))))
+        Ok(lines(body).map(|line| {
+            line.map_or_else(|reason| Signal::Broken(ApiError::failed(reason)), |line| signal(&String::from_utf8_lossy(&line)))
+        }))
     }
 }
 

@@ -51,7 +51,9 @@ impl Bus {
         let (state, limit) = (&handle.cached_info().state, handle.cached_info().config.max_bytes);
         let (limit, size) = (u64::try_from(limit).unwrap_or(u64::MAX), message.stored_size());
         if size > limit {
-            return Ok(Room::Never { reason: format!("message of {size} bytes is larger than the stream {name}, which holds {limit} bytes") });
+            return Ok(Room::Never {
+                reason: format!("message of {size} bytes is larger than the stream {name}, which holds {limit} bytes"),
+            });
         }
         if state.bytes + size <= limit || state.messages == 0 {
             // Somebody else made room.
@@ -63,7 +65,12 @@ impl Bus {
             Stream::Out(receiver) => receiver,
             _ => name.as_str(),
         };
-        tracing::error!(stream = name, from, to = beyond - 1, "the stream is full, its oldest messages are dropped, raise nats.streams.out.maxBytes");
+        tracing::error!(
+            stream = name,
+            from,
+            to = beyond - 1,
+            "the stream is full, its oldest messages are dropped, raise nats.streams.out.maxBytes"
+        );
         self.publish_gap(&Gap::limits(subject, &name, "its receiver", from, beyond - 1)).await;
         let purged = handle.purge().sequence(beyond).await?;
         Ok(Room::Made { dropped: purged.purged })

@@ -50,6 +50,13 @@ struct Object {
     labels: Value,
 }
 
+impl Object {
+    /// Whether the labels are another object's; a reference without a UID means whatever has the name.
+    fn is_mistaken(&self) -> bool {
+        !self.uid.is_empty() && self.labels["of"].as_str().is_some_and(|of| of != self.uid)
+    }
+}
+
 /// The identity of an event version in the ledger.
 pub(super) fn identity(uid: &str, version: &str) -> String {
     format!("{uid}/{version}")
@@ -91,8 +98,7 @@ impl Book {
         if inner.ledger.accepted(receiver, key, &identity.unwrap_or_default()) {
             inner.stalls.got(receiver, now);
         }
-        let of = exported.as_ref().and_then(|event| event.involved_object.labels["of"].as_str().map(|of| of == event.involved_object.uid));
-        if of == Some(false) {
+        if exported.is_some_and(|event| event.involved_object.is_mistaken()) {
             inner.ledger.mistaken();
         }
     }
@@ -123,7 +129,8 @@ mod tests {
     fn an_event_with_another_objects_labels_is_noticed() {
         let book = Book::new(&[("file", "OUT_file".to_owned(), false)]);
         let arrive = |of: &str| {
-            let body = format!(r#"{{"metadata":{{"uid":"u","resourceVersion":"7"}},"involvedObject":{{"uid":"p","labels":{{"of":"{of}"}}}}}}"#);
+            let body =
+                format!(r#"{{"metadata":{{"uid":"u","resourceVersion":"7"}},"involvedObject":{{"uid":"p","labels":{{"of":"{of}"}}}}}}"#);
             book.arrived(0, None, body.as_bytes());
         };
         assert_eq!(book.made("u", 7), "u/7");

@@ -116,6 +116,10 @@ impl Source {
         let odd = set.filter(|odd| self.number.is_multiple_of(if *odd == Oddity::Huge { 25 } else { 3 }));
         let mut made = Made { number: self.number, count: 1, pod: self.random.random_range(0..PODS), identity: String::new() };
         self.number += 1;
+        if self.random.random_bool(0.1) {
+            // A new version of the pod has to be looked up anew.
+            self.pods[made.pod] = put_pod(&self.api, &self.pods[made.pod])?;
+        }
         made.identity = self.write(&made, odd)?;
         if odd == Some(Oddity::Recreated) {
             self.api.delete("pods", NAMESPACE, &self.pods[made.pod].name);
@@ -162,12 +166,17 @@ impl Source {
 
 /// Makes a pod, or makes it anew, with a UID of its own.
 fn make_pod(api: &ApiServer, number: usize) -> Result<About> {
-    let (name, bits) = (format!("web-{number}"), rand::random::<u64>());
+    let bits = rand::random::<u64>();
     let uid = format!("00000000-0000-4000-b{:03x}-{:012x}", bits >> 52, bits & 0xFFFF_FFFF_FFFF);
+    put_pod(api, &About { name: format!("web-{number}"), uid, version: String::new() })
+}
+
+/// Writes a pod, so that it has a new version.
+fn put_pod(api: &ApiServer, About { name, uid, .. }: &About) -> Result<About> {
     let pod = api.put(json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "namespace": NAMESPACE, "uid": uid,
         "labels": {"of": uid, "app": "web"}, "annotations": {"example.com/team": "shop"}}}))?;
     let version = pod["metadata"]["resourceVersion"].as_str().map(str::to_owned).unwrap_or_default();
-    Ok(About { name, uid, version })
+    Ok(About { name: name.clone(), uid: uid.clone(), version })
 }
 
 /// What stands for a raw event of the usual kind, made by whoever stands in for a watcher of another version.

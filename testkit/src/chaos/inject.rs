@@ -48,15 +48,12 @@ pub(super) async fn begin(world: &mut World, flow: &Flow, injection: Injection) 
         Fault::NatsDiskFull => disk::fill(world).await?,
         Fault::NatsLine(line) => lines(world, injection).for_each(|replica| replica.set_nats(state(line, pick))),
         Fault::ApiLine(line) => api_lines(world, injection).for_each(|replica| replica.set_api(state(line, pick))),
-        Fault::ApiGone => {
-            world.api.fault(ApiFault::status("watch", "events", 410).times(1));
-            world.api.disturb_watches("events", WatchTrouble::Close);
-        }
+        Fault::ApiGone => refuse(world, ApiFault::status("watch", "events", 410).times(1)),
         Fault::ApiExpired => world.api.disturb_watches("events", WatchTrouble::Expired),
-        Fault::ApiThrottled => world.api.fault(often(ApiFault::status("*", "*", 429), wide)),
-        Fault::ApiThrottledFor => world.api.fault(often(ApiFault::status("*", "*", 429).retry_after(Duration::from_secs(2)), wide)),
-        Fault::ApiBroken => world.api.fault(often(ApiFault::status("*", "*", 500), wide)),
-        Fault::ApiHangs => world.api.fault(ApiFault::new("*", "*", Trouble::Hang)),
+        Fault::ApiThrottled => refuse(world, often(ApiFault::status("*", "*", 429), wide)),
+        Fault::ApiThrottledFor => refuse(world, often(ApiFault::status("*", "*", 429).retry_after(Duration::from_secs(2)), wide)),
+        Fault::ApiBroken => refuse(world, often(ApiFault::status("*", "*", 500), wide)),
+        Fault::ApiHangs => refuse(world, ApiFault::new("*", "*", Trouble::Hang)),
         Fault::LookupHangs => world.api.fault(ApiFault::new("get", "*", Trouble::Hang)),
         Fault::WatchSilent => world.api.disturb_watches("events", WatchTrouble::Silent),
         Fault::WatchCut => world.api.disturb_watches("events", WatchTrouble::Cut),
@@ -94,7 +91,10 @@ pub(super) async fn begin(world: &mut World, flow: &Flow, injection: Injection) 
             let expired = world.certificates[1].clone();
             world.tls.present(&expired).await?;
         }
-        Fault::OutLimit => world.small.stop().await,
+        Fault::OutLimit => {
+            world.small.stop().await;
+            flow.set_odd(Some(Oddity::Fat));
+        }
         Fault::Partition => partition(world, pick, State::Silent),
         Fault::Reload => {
             world.reload(true)?;
@@ -125,12 +125,9 @@ pub(super) async fn end(world: &mut World, flow: &Flow, injection: Injection) ->
         Fault::NatsDiskFull => disk::free(world).await?,
         Fault::NatsLine(_) => lines(world, injection).for_each(|replica| replica.set_nats(State::Whole)),
         Fault::ApiLine(_) => api_lines(world, injection).for_each(|replica| replica.set_api(State::Whole)),
-        Fault::ApiGone
-        | Fault::ApiThrottled
-        | Fault::ApiThrottledFor
-        | Fault::ApiBroken
-        | Fault::ApiHangs
-        | Fault::LookupHangs => world.api.clear_faults(),
+        Fault::ApiGone | Fault::ApiThrottled | Fault::ApiThrottledFor | Fault::ApiBroken | Fault::ApiHangs | Fault::LookupHangs => {
+            world.api.clear_faults();
+        }
         Fault::ApiExpired | Fault::WatchSilent | Fault::WatchCut | Fault::Upgrade => {}
         Fault::ApiRestart => world.api.start_again().await?,
         Fault::ApiCompaction => {
@@ -158,7 +155,10 @@ pub(super) async fn end(world: &mut World, flow: &Flow, injection: Injection) ->
             let good = world.certificates[0].clone();
             world.tls.present(&good).await?;
         }
-        Fault::OutLimit => world.small.start_again().await?,
+        Fault::OutLimit => {
+            flow.set_odd(None);
+            world.small.start_again().await?;
+        }
         Fault::Partition => partition(world, pick, State::Whole),
         Fault::Reload => world.reload(false)?,
         Fault::BadReload => world.write_conf(&world.usual_conf())?,
@@ -191,6 +191,12 @@ fn state(line: Line, pick: u32) -> State {
         Line::Slow => State::Slow(Duration::from_millis(u64::from(50 + pick % 250))),
         Line::HalfOpen => [State::Silent, State::Deaf, State::Mute][pick as usize % 3],
     }
+}
+
+/// Requests meet this, and the watches, which would need none for a while, end.
+fn refuse(world: &World, fault: ApiFault) {
+    world.api.fault(fault);
+    world.api.disturb_watches("events", WatchTrouble::Close);
 }
 
 /// Every request meets it, or every other one.

@@ -17,6 +17,8 @@ pub(super) enum Oddity {
     Timeless,
     /// It has about as many bytes as a message may have, a little less or more.
     Huge,
+    /// It has so many bytes that a short stream is full of such events in seconds.
+    Fat,
     /// Its message is not UTF-8.
     Invalid,
     /// Its names are what no validation would let through.
@@ -29,6 +31,9 @@ pub(super) enum Oddity {
 
 /// What marks an event that the receiver refuses.
 pub(super) const REFUSE_ME: &str = "refuse me";
+
+/// Bytes of the message of an [`Oddity::Fat`] event.
+const FAT: usize = 40 << 10;
 
 const REASONS: [(&str, &str); 5] =
     [("Normal", "Scheduled"), ("Normal", "Pulled"), ("Normal", "Started"), ("Warning", "BackOff"), ("Warning", "Unhealthy")];
@@ -70,6 +75,7 @@ pub(super) fn event(campaign: u32, number: u64, count: u32, about: &About, names
     match odd {
         Some(Oddity::Timeless) => make_timeless(&mut event, number),
         Some(Oddity::Huge) => event["message"] = json!(huge(number)),
+        Some(Oddity::Fat) => event["message"] = json!("fat ".repeat(FAT / 4)),
         Some(Oddity::Named) => rename(&mut event, number),
         Some(Oddity::Refused) => event["message"] = json!(format!("event {number}: {REFUSE_ME}")),
         _ => {}

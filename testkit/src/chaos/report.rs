@@ -105,7 +105,9 @@ impl Report {
     pub fn is_good(&self) -> bool {
         let total = self.total();
         let recovered = self.steps.iter().all(|step| step.recovered.is_some() && step.problems.is_empty());
-        recovered && self.problems.is_empty() && (total.lost, total.duplicated, self.unknown, self.unkeyed, self.mistaken) == (0, 0, 0, 0, 0)
+        recovered
+            && self.problems.is_empty()
+            && (total.lost, total.duplicated, self.unknown, self.unkeyed, self.mistaken) == (0, 0, 0, 0, 0)
     }
 
     fn rows(&self) -> Vec<(Fault, Row)> {

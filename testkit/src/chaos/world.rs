@@ -9,21 +9,17 @@
 mod conf;
 mod replica;
 
-use std::{
-    net::SocketAddr,
-    path::PathBuf,
-    sync::Arc,
-};
+use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
 use anyhow::{Context as _, Result, ensure};
 use async_nats::jetstream::stream;
 use tokio_util::task::AbortOnDropHandle;
 
+pub(super) use self::{conf::CLUSTER, replica::Replica};
 use self::{
     conf::{Conf, FILE_VARIABLE, SMALL_BYTES},
     replica::Lines,
 };
-pub(super) use self::{conf::CLUSTER, replica::Replica};
 use super::{
     book::Book,
     mounts::Mounts,

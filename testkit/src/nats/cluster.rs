@@ -37,8 +37,11 @@ impl NatsCluster {
         let peers: Vec<String> = routes.iter().map(|route| format!("\"nats-route://{}\"", route.address())).collect();
         let server = |(number, route): (usize, &Port)| {
             // Clients are not told of the other servers, so that a proxy in front of each stays there.
-            let config =
-                format!("cluster {{ name: herald, no_advertise: true, listen: \"{}\", routes: [{}] }}\n", route.address(), peers.join(", "));
+            let config = format!(
+                "cluster {{ name: herald, no_advertise: true, listen: \"{}\", routes: [{}] }}\n",
+                route.address(),
+                peers.join(", ")
+            );
             let options = NatsOptions { config: options.config.clone() + &config, log: options.log.clone(), ..NatsOptions::default() };
             NatsServer::spawn(Spec::new(&format!("n{number}"), &options, Port::take()?)?)
         };

@@ -251,7 +251,7 @@ impl Fault {
             // The substitute for a private hosts file is another configuration.
             Self::HookUnresolved => vec![Touch::Hook, Touch::Conf],
             Self::TlsExpired => vec![Touch::Tls],
-            Self::OutLimit => vec![Touch::Small],
+            Self::OutLimit => vec![Touch::Small, Touch::Events],
             Self::Reload | Self::BadReload => vec![Touch::Conf],
             // Its restarts and publications want working servers, as a careful operator does.
             Self::Upgrade => [Part::ALL.map(Touch::Part).to_vec(), vec![Touch::Nats]].concat(),

@@ -8,8 +8,8 @@ use super::super::plan::Setting;
 pub(in super::super) const CLUSTER: &str = "chaos-\u{e9}t\u{e9}";
 /// The variable with the path of the file receiver, another for each replica.
 pub(super) const FILE_VARIABLE: &str = "HERALD_CHAOS_FILE";
-/// Bytes that `small`'s stream holds.
-pub(super) const SMALL_BYTES: i64 = 192 << 10;
+/// Bytes that `small`'s stream holds: half a minute of usual events.
+pub(super) const SMALL_BYTES: i64 = 5 << 19;
 
 /// What the configuration depends on.
 #[derive(Clone, Debug)]
