@@ -197,6 +197,20 @@ async fn replicas_share_a_consumer_and_a_stopped_one_leaves_nothing_behind() {
 }
 
 #[tokio::test]
+async fn a_message_that_was_not_acknowledged_comes_again_when_nothing_else_does() {
+    skip_unless!(Tool::NatsServer);
+    let nats = NatsServer::start().await.expect("starts");
+    let bus = connect(&Nats { ack_wait_seconds: 1, ..settings(nats.url()) }).await;
+    publish(&bus, 0..1).await;
+    // The request that brings it again was opened when it was handed out, an AckWait before.
+    let mut consumer = bus.consume(ConsumerSpec { prefetch: 1, ..spec("again") });
+    for time in 1..=3 {
+        let delivery = tokio::time::timeout(BOUND, consumer.next()).await.expect("in time").expect("a message");
+        assert_eq!(delivery.delivered, time, "none was passed over");
+    }
+}
+
+#[tokio::test]
 async fn a_deleted_consumer_is_made_again() {
     skip_unless!(Tool::NatsServer);
     let nats = NatsServer::start().await.expect("starts");

@@ -5,7 +5,10 @@
 
 use std::{
     collections::VecDeque,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU32, Ordering},
+    },
     time::Duration,
 };
 
@@ -35,18 +38,20 @@ const HISTORY: usize = 20_000;
 /// A source of events.
 pub(super) struct Flow {
     odd: Arc<Mutex<Option<Oddity>>>,
+    burst: Arc<AtomicU32>,
     task: AbortOnDropHandle<Result<()>>,
 }
 
 impl Flow {
     /// Begins to make `rate` events a second.
     pub(super) fn start(api: Arc<ApiServer>, book: Arc<Book>, campaign: u32, seed: u64, rate: f64) -> Result<Self> {
-        let odd = Arc::default();
+        let (odd, burst) = (Arc::default(), Arc::default());
         api.limit_history(HISTORY);
         let source = Source {
             pods: (0..PODS).map(|number| make_pod(&api, number)).collect::<Result<_>>()?,
             random: StdRng::seed_from_u64(seed),
             odd: Arc::clone(&odd),
+            burst: Arc::clone(&burst),
             api,
             book,
             campaign,
@@ -54,12 +59,17 @@ impl Flow {
             recent: VecDeque::new(),
             kept: VecDeque::new(),
         };
-        Ok(Self { odd, task: AbortOnDropHandle::new(tokio::spawn(source.run(rate))) })
+        Ok(Self { odd, burst, task: AbortOnDropHandle::new(tokio::spawn(source.run(rate))) })
     }
 
     /// Makes some of the events odd from now on, or none.
     pub(super) fn set_odd(&self, oddity: Option<Oddity>) {
         *self.odd.lock().unwrap_or_else(PoisonError::into_inner) = oddity;
+    }
+
+    /// Makes so many events at once, beside the steady ones.
+    pub(super) fn burst(&self, number: u32) {
+        self.burst.fetch_add(number, Ordering::SeqCst);
     }
 
     /// Makes no more events.
@@ -88,6 +98,7 @@ struct Source {
     campaign: u32,
     random: StdRng,
     odd: Arc<Mutex<Option<Oddity>>>,
+    burst: Arc<AtomicU32>,
     number: u64,
     pods: Vec<About>,
     /// The latest events, for later versions of them.
@@ -102,6 +113,9 @@ impl Source {
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tick.tick().await;
+            for _ in 0..self.burst.swap(0, Ordering::SeqCst) {
+                self.new_event()?;
+            }
             if self.random.random_bool(0.2) && self.recent.len() > 10 {
                 self.again()?;
             } else {

@@ -26,6 +26,10 @@ use crate::{
 /// How late a slow receiver answers.
 const LATE: Duration = Duration::from_secs(30);
 
+/// Events in the burst in whose midst a stage is killed, and within how many milliseconds it passes, about.
+const BURST: u32 = 300;
+const MIDST: u64 = 500;
+
 /// Begins a fault.
 ///
 /// # Errors
@@ -33,7 +37,12 @@ const LATE: Duration = Duration::from_secs(30);
 pub(super) async fn begin(world: &mut World, flow: &Flow, injection: Injection) -> Result<()> {
     let Injection { fault, wide, pick } = injection;
     match fault {
-        Fault::Kill(part) => victims(world, part, injection).for_each(Replica::kill),
+        Fault::Kill(part) => {
+            // A process is killed at its worst moment when it has its hands full.
+            flow.burst(BURST);
+            tokio::time::sleep(Duration::from_millis(u64::from(pick) % MIDST)).await;
+            victims(world, part, injection).for_each(Replica::kill);
+        }
         Fault::Pause(part) => victims(world, part, injection).try_for_each(|replica| replica.pause())?,
         Fault::Terminate(part) => {
             let ends = victims(world, part, injection).map(Replica::terminate);

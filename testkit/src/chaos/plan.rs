@@ -1,7 +1,7 @@
 //! What a campaign does and when. Pure: the same seed and time give the same plan.
 //!
 //! In go a seed, a time, and the faults to use; out come acts, each in a [`Setting`] of its own, with the steps to take in them. The first steps deal out every
-//! fault once, alone or in pairs; what follows is drawn by chance. A step takes as long as the pipeline needs to recover, so an act may end before its steps do.
+//! fault once, alone or in pairs, those that make each other worse together; what follows is drawn by chance. A step takes as long as the pipeline needs to recover, so an act may end before its steps do.
 
 mod fault;
 
@@ -69,8 +69,9 @@ pub fn plan(seed: u64, time: Duration, faults: &[Fault]) -> Vec<Act> {
         let mut steps = Vec::new();
         let mut waiting = hand;
         while let Some(first) = waiting.pop() {
-            let partner = waiting.iter().rposition(|other| first.goes_with(*other)).filter(|_| random.random_bool(0.4));
-            let second = partner.map(|at| waiting.remove(at));
+            let worst = waiting.iter().position(|other| first.is_worse_with(*other));
+            let any = || waiting.iter().rposition(|other| first.goes_with(*other)).filter(|_| random.random_bool(0.4));
+            let second = worst.or_else(any).map(|at| waiting.remove(at));
             steps.push(step(&mut random, first, second));
         }
         let usable: Vec<Fault> = faults.iter().copied().filter(|fault| fault.settings().contains(&setting)).collect();
@@ -94,7 +95,9 @@ pub fn short(seed: u64, time: Duration, faults: &[&[Fault]]) -> Vec<Act> {
 }
 
 fn step(random: &mut impl Rng, first: Fault, second: Option<Fault>) -> Step {
-    let faults: Vec<Fault> = [Some(first), second].into_iter().flatten().collect();
+    let mut faults: Vec<Fault> = [Some(first), second].into_iter().flatten().collect();
+    // A stage dies while it holds what NATS does not take.
+    faults.sort_by_key(|fault| matches!(fault, Fault::Kill(_)));
     let hold = faults.iter().map(|fault| random.random_range(fault.seconds())).max().unwrap_or(1);
     let offset = Duration::from_millis(random.random_range(0..=2_000));
     let faults = faults.into_iter().map(|fault| Injection { fault, wide: random.random_bool(0.35), pick: random.random_range(0..1_000) });

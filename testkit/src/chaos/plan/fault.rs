@@ -221,6 +221,13 @@ impl Fault {
         !self.touches().iter().any(|touch| other.touches().contains(touch))
     }
 
+    /// Whether the two find out together what neither finds out alone: what a stage that is killed has acknowledged and NATS has not taken is lost.
+    pub(super) fn is_worse_with(self, other: Self) -> bool {
+        let nats_refuses = |fault: Self| matches!(fault, Self::NatsLeaderKill | Self::NatsDiskFull | Self::NatsLine(_));
+        let kills = |fault: Self| matches!(fault, Self::Kill(_));
+        self.goes_with(other) && (nats_refuses(self) && kills(other) || kills(self) && nats_refuses(other))
+    }
+
     fn touches(self) -> Vec<Touch> {
         match self {
             Self::Kill(part) | Self::Pause(part) | Self::Terminate(part) => vec![Touch::Part(part)],
