@@ -52,6 +52,10 @@ $(CARGO_DENY):
 bench-memory: build ## Measures each stage's peak memory: a steady rate, then a backlog
 	"$(CARGO_TARGET_DIR)/release/herald-bench" memory $(ARGS)
 
+.PHONY: chaos
+chaos: build tools ## Breaks everything around Herald for ten minutes and accounts for every event: SEED=, SECONDS=
+	"$(CARGO_TARGET_DIR)/release/herald-chaos" $(if $(SEED),--seed $(SEED)) $(if $(SECONDS),--seconds $(SECONDS)) $(ARGS)
+
 .PHONY: image
 image: ## Builds the container image
 	docker build --tag herald .

@@ -15,6 +15,7 @@ mod dead;
 pub mod inspect;
 mod message;
 mod outbox;
+mod room;
 mod stream;
 mod watch;
 

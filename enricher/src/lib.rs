@@ -51,7 +51,8 @@ impl Stage for Enricher {
             max_ack_pending: 8_192,
         };
         let lookups = if context.config.omit_lookup { None } else { Some(Lookups::new(&context).await?) };
-        tokio::spawn(LossWatch::new(context.bus.clone(), spec.clone(), &cluster, context.stage_metrics.clone()).run(context.stop.clone()));
+        let watch = LossWatch::new(context.bus.clone(), spec.clone(), &cluster, context.stage_metrics.clone());
+        watch.begin(context.stop.clone()).await;
         if let Some(lookups) = &lookups {
             tokio::spawn(lookups.clone().watch(context.stop.clone()));
         }

@@ -57,7 +57,7 @@ impl Stage for Router {
         let ready = context.health.condition("router: streams");
         ensure_streams(&context, &ready).await;
         let watch = LossWatch::new(context.bus.clone(), spec.clone(), Self::NAME, context.stage_metrics.clone());
-        tokio::spawn(watch.run(context.stop.clone()));
+        watch.begin(context.stop.clone()).await;
         Routing::new(context).run(spec).await;
         Ok(())
     }
@@ -141,7 +141,14 @@ impl Routing {
         Self {
             decider: Decider::new(&context.config, &bus),
             first: FirstVersions::new(bus.clone()),
-            outbox: Outbox::new(bus, WINDOW),
+            outbox: Outbox::new(bus, WINDOW).on_dropped({
+                let metrics = context.metrics.clone();
+                move |stream, number| {
+                    if let Stream::Out(receiver) = stream {
+                        metrics.receiver(Router::NAME, receiver).lost.inc_by(number);
+                    }
+                }
+            }),
             context,
         }
     }

@@ -12,7 +12,7 @@ mod sender;
 #[cfg(test)]
 mod tests;
 
-use std::{sync::Arc, time::Duration};
+use std::{pin::pin, sync::Arc, time::Duration};
 
 use futures_util::{FutureExt as _, StreamExt as _, stream::FuturesUnordered};
 use herald_common::{
@@ -74,11 +74,19 @@ impl Lane {
     pub(crate) async fn run(self) {
         let sender = &self.sender;
         let watch = LossWatch::new(self.bus.clone(), self.spec.clone(), sender.name(), sender.metrics().clone());
-        tokio::spawn(watch.run(self.stop.clone()));
-        sender.check().await;
+        let mut tick = tokio::time::interval(BEAT);
+        let mut prepared = pin!(async {
+            watch.begin(self.stop.clone()).await;
+            sender.check().await;
+        });
+        loop {
+            tokio::select! {
+                () = &mut prepared => break,
+                _ = tick.tick() => self.pulse.beat(),
+            }
+        }
         let mut consumer = self.bus.consume(self.spec.clone());
         let mut sending = FuturesUnordered::new();
-        let mut tick = tokio::time::interval(BEAT);
         let mut stopping = None;
         let mut drained = false;
         while !(drained && sending.is_empty()) {

@@ -148,7 +148,7 @@ fn key_of(kind: &Kind, object: &Value) -> Result<String> {
 pub struct ApiServer {
     shared: Arc<Shared>,
     address: SocketAddr,
-    server: Option<Server>,
+    server: Mutex<Option<Server>>,
     /// Made when a kubeconfig is asked for: a server may run where nothing can be written.
     scratch: OnceLock<Scratch>,
 }
@@ -180,22 +180,28 @@ impl ApiServer {
         let shared =
             Arc::new(Shared { state: Mutex::new(state), revisions: signal::Sender::new(1), disturbances: broadcast::Sender::new(64) });
         let server = Server::start(address, None, handler(&shared)).await?;
-        Ok(Self { address: server.address(), shared, server: Some(server), scratch: OnceLock::new() })
+        Ok(Self { address: server.address(), shared, server: Mutex::new(Some(server)), scratch: OnceLock::new() })
     }
 
     /// Stops answering and closes all connections; the objects stay.
-    pub async fn stop(&mut self) {
-        if let Some(server) = self.server.take() {
+    pub async fn stop(&self) {
+        let running = self.running().take();
+        if let Some(server) = running {
             server.stop().await;
         }
     }
 
     /// Answers again on the same address after [`ApiServer::stop`].
-    pub async fn start_again(&mut self) -> Result<()> {
-        if self.server.is_none() {
-            self.server = Some(Server::start(self.address, None, handler(&self.shared)).await?);
+    pub async fn start_again(&self) -> Result<()> {
+        if self.running().is_none() {
+            let server = Server::start(self.address, None, handler(&self.shared)).await?;
+            *self.running() = Some(server);
         }
         Ok(())
+    }
+
+    fn running(&self) -> MutexGuard<'_, Option<Server>> {
+        self.server.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The base URL, without a slash at the end.
@@ -203,9 +209,19 @@ impl ApiServer {
         format!("http://{}", self.address)
     }
 
+    /// Where it listens, running or not.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// Writes a kubeconfig for this server and returns its path; it is removed with the server.
     pub fn kubeconfig(&self) -> Result<PathBuf> {
-        let url = self.url();
+        self.kubeconfig_by("kubeconfig", self.address)
+    }
+
+    /// Writes a kubeconfig of that name for this server, reached by another address such as a proxy's, and returns its path.
+    pub fn kubeconfig_by(&self, name: &str, address: SocketAddr) -> Result<PathBuf> {
+        let url = format!("http://{address}");
         let scratch = match self.scratch.get() {
             Some(scratch) => scratch,
             None => {
@@ -214,7 +230,7 @@ impl ApiServer {
             }
         };
         scratch.write(
-            "kubeconfig",
+            name,
             &format!(
                 "apiVersion: v1\nkind: Config\ncurrent-context: simulated\nclusters:\n- name: simulated\n  cluster: {{server: \"{url}\"}}\n\
                  contexts:\n- name: simulated\n  context: {{cluster: simulated, user: simulated}}\nusers:\n- name: simulated\n  user: {{}}\n"
@@ -263,6 +279,21 @@ impl ApiServer {
     /// [`ApiServer::put`] does.
     pub fn put_exact(&self, object: Value) -> Result<Value> {
         self.shared.change(|state| put_exact(state, object))
+    }
+
+    /// Stores an object as bytes that need not be JSON, nor UTF-8, and returns its version. They are what follows `"apiVersion":…,"kind":…,`, made by `rest`
+    /// for the version.
+    ///
+    /// Fails when the resource is not registered.
+    pub fn put_bytes(&self, resource: &str, namespace: &str, name: &str, rest: impl FnOnce(u64) -> Vec<u8>) -> Result<u64> {
+        self.shared.change(|state| {
+            let kind = state.kinds.called(resource).with_context(|| format!("no resource {resource:?} is registered"))?;
+            let change = state.store.put(&kind.resource(), &object::key(namespace, name), |revision, out| {
+                out.extend_from_slice(kind.json_start().as_bytes());
+                out.extend_from_slice(&rest(revision));
+            });
+            Ok(change.revision)
+        })
     }
 
     /// Deletes an object at once, finalizers or not; tells whether it was there.

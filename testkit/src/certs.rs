@@ -38,10 +38,14 @@ impl Authority {
 
     /// Makes a server certificate for the given host names and IP addresses.
     pub fn server(&self, hosts: &[&str]) -> Result<Identity> {
-        let hosts: Vec<String> = hosts.iter().map(|&host| host.to_owned()).collect();
-        let mut params = CertificateParams::new(hosts).context("not a host name")?;
-        params.distinguished_name.push(DnType::CommonName, "server");
-        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        self.sign(&server(hosts)?)
+    }
+
+    /// Makes a server certificate that was valid until the end of 2020.
+    pub fn expired_server(&self, hosts: &[&str]) -> Result<Identity> {
+        let mut params = server(hosts)?;
+        params.not_before = rcgen::date_time_ymd(2020, 1, 1);
+        params.not_after = rcgen::date_time_ymd(2020, 12, 31);
         self.sign(&params)
     }
 
@@ -66,6 +70,14 @@ impl Authority {
         let certificate = params.signed_by(&key, &self.issuer).context("could not sign a certificate")?.pem();
         Ok(Identity { certificate, key: key.serialize_pem() })
     }
+}
+
+fn server(hosts: &[&str]) -> Result<CertificateParams> {
+    let hosts: Vec<String> = hosts.iter().map(|&host| host.to_owned()).collect();
+    let mut params = CertificateParams::new(hosts).context("not a host name")?;
+    params.distinguished_name.push(DnType::CommonName, "server");
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+    Ok(params)
 }
 
 /// A key pair for signing tokens: the public and the private key, PEM.

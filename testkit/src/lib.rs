@@ -7,6 +7,7 @@
 //! stage       Herald's own binaries
 //! apiserver   a simulated API server: faults on demand, events at any rate
 //! receiver    a webhook receiver that records and misbehaves
+//! chaos       a campaign that breaks everything around the binaries and accounts for every event
 //! demo        a small workload for an API server to have events of
 //! process, scratch, wait, certs   what the above are made of
 //! ```
@@ -18,6 +19,7 @@ mod serve;
 
 pub mod apiserver;
 pub mod certs;
+pub mod chaos;
 pub mod demo;
 pub mod kubernetes;
 pub mod nats;

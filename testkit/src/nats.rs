@@ -6,8 +6,9 @@
 mod cluster;
 
 use std::{
+    ffi::OsString,
+    net::SocketAddr,
     path::{Path, PathBuf},
-    process::Command,
     time::Duration,
 };
 
@@ -16,7 +17,7 @@ use anyhow::{Context, Result};
 pub use self::cluster::NatsCluster;
 use crate::{
     client,
-    process::Process,
+    process::{self, Process},
     scratch::{Port, Scratch},
     tools::Tool,
 };
@@ -35,6 +36,8 @@ pub struct NatsOptions {
     pub config: String,
     /// A file to which the server's log is appended.
     pub log: Option<PathBuf>,
+    /// A program that becomes the server, with its arguments, such as `nsenter`; none by default.
+    pub within: Vec<OsString>,
 }
 
 /// A running nats-server; dropping it kills the server.
@@ -97,6 +100,11 @@ impl NatsServer {
         &self.spec.store
     }
 
+    /// Where it listens for clients.
+    pub fn address(&self) -> SocketAddr {
+        self.spec.port.address()
+    }
+
     /// The server's process: its id, memory and output; pausing and resuming it.
     pub fn process(&self) -> &Process {
         &self.process
@@ -109,9 +117,15 @@ impl NatsServer {
 
     /// Starts the server again on the same ports and folder, killing it before when it runs, and waits until it is ready.
     pub async fn restart(&mut self) -> Result<()> {
+        self.start_again()?;
+        self.ready().await
+    }
+
+    /// Starts the server again as [`NatsServer::restart`] does, without waiting for it.
+    pub fn start_again(&mut self) -> Result<()> {
         self.process.kill();
         self.process = self.spec.spawn()?;
-        self.ready().await
+        Ok(())
     }
 }
 
@@ -123,6 +137,7 @@ struct Spec {
     config: PathBuf,
     store: PathBuf,
     log: Option<PathBuf>,
+    within: Vec<OsString>,
     port: Port,
     monitoring: Port,
     /// Holds the configuration and, unless told otherwise, JetStream's folder.
@@ -143,11 +158,12 @@ impl Spec {
             options.config,
         );
         let config = scratch.write("nats.conf", &config)?;
-        Ok(Self { name: name.to_owned(), program, config, store, log: options.log.clone(), port, monitoring, _scratch: scratch })
+        let (log, within) = (options.log.clone(), options.within.clone());
+        Ok(Self { name: name.to_owned(), program, config, store, log, within, port, monitoring, _scratch: scratch })
     }
 
     fn spawn(&self) -> Result<Process> {
-        let mut command = Command::new(&self.program);
+        let mut command = process::within(&self.within, &self.program);
         command.arg("--config").arg(&self.config);
         Process::spawn(&self.name, &command, self.log.as_deref())
     }

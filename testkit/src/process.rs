@@ -6,6 +6,7 @@
 
 use std::{
     collections::VecDeque,
+    ffi::OsString,
     fs::File,
     io::{BufRead, BufReader, Read, Write},
     path::Path,
@@ -237,6 +238,18 @@ impl Lines {
                 self.last.pop_front();
             }
             self.last.push_back(line);
+        }
+    }
+}
+
+/// A command of a program that another program becomes, such as `nsenter`; without a wrapper it is started itself.
+pub fn within(wrapper: &[OsString], program: &Path) -> Command {
+    match wrapper {
+        [] => Command::new(program),
+        [first, rest @ ..] => {
+            let mut command = Command::new(first);
+            command.args(rest).arg(program);
+            command
         }
     }
 }

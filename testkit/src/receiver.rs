@@ -70,6 +70,8 @@ pub enum Answer {
     Status(u16),
     /// With the code, and `Retry-After` in seconds.
     RetryAfter(u16, u64),
+    /// With 200 and a body that is nothing.
+    Garbage,
     /// With 200, but only after this time.
     Delay(Duration),
     /// Never.
@@ -125,11 +127,23 @@ struct State {
     accepted: u64,
 }
 
+/// Is told of every request as it comes.
+type Observer = Box<dyn Fn(&Received) + Send + Sync>;
+
+/// What becomes of requests.
+enum Memory {
+    /// They are kept.
+    Everything,
+    /// Only counts and hashes are kept.
+    Counts,
+    /// Somebody else is told, nothing is kept.
+    Told(Observer),
+}
+
 struct Shared {
     state: Mutex<State>,
     hasher: RandomState,
-    /// Whether only counts and hashes are kept.
-    forgets: bool,
+    memory: Memory,
     /// The number of requests that came.
     arrivals: watch::Sender<u64>,
 }
@@ -157,22 +171,28 @@ impl fmt::Debug for WebhookReceiver {
 impl WebhookReceiver {
     /// Starts a receiver of plain HTTP that keeps every request.
     pub async fn start() -> Result<Self> {
-        Self::with(None, false).await
+        Self::with(None, Memory::Everything).await
+    }
+
+    /// Starts a receiver that keeps nothing and tells `observer` of every request; with an identity it speaks HTTPS.
+    pub async fn start_observed(identity: Option<&Identity>, observer: impl Fn(&Received) + Send + Sync + 'static) -> Result<Self> {
+        let tls = identity.map(|identity| acceptor(identity, None)).transpose()?;
+        Self::with(tls, Memory::Told(Box::new(observer))).await
     }
 
     /// Starts a receiver of plain HTTP that keeps only counts and the hashes of identities: for long runs.
     pub async fn start_forgetful() -> Result<Self> {
-        Self::with(None, true).await
+        Self::with(None, Memory::Counts).await
     }
 
     /// Starts a receiver of HTTPS; with an authority (PEM), only clients whose certificate it signed are heard.
     pub async fn start_tls(identity: &Identity, client_authority: Option<&str>) -> Result<Self> {
-        Self::with(Some(acceptor(identity, client_authority)?), false).await
+        Self::with(Some(acceptor(identity, client_authority)?), Memory::Everything).await
     }
 
-    async fn with(tls: Option<TlsAcceptor>, forgets: bool) -> Result<Self> {
+    async fn with(tls: Option<TlsAcceptor>, memory: Memory) -> Result<Self> {
         let state = Mutex::new(State::default());
-        let shared = Arc::new(Shared { state, hasher: RandomState::new(), forgets, arrivals: watch::Sender::new(0) });
+        let shared = Arc::new(Shared { state, hasher: RandomState::new(), memory, arrivals: watch::Sender::new(0) });
         let mut receiver = Self { shared, tls, port: Port::take()?, server: None };
         receiver.start_again().await?;
         Ok(receiver)
@@ -191,6 +211,16 @@ impl WebhookReceiver {
             let shared = self.shared.clone();
             let handler: Handler = Arc::new(move |request| Box::pin(handle(shared.clone(), request)));
             self.server = Some(Server::start(self.address(), self.tls.clone(), handler).await?);
+        }
+        Ok(())
+    }
+
+    /// Shows another certificate from now on; connections that stand are closed.
+    pub async fn present(&mut self, identity: &Identity) -> Result<()> {
+        self.tls = Some(acceptor(identity, None)?);
+        if self.server.is_some() {
+            self.stop().await;
+            self.start_again().await?;
         }
         Ok(())
     }
@@ -215,7 +245,7 @@ impl WebhookReceiver {
         self.shared.lock().rules.clear();
     }
 
-    /// The requests in the order of their arrival, refused ones and repetitions included; empty when started forgetful.
+    /// The requests in the order of their arrival, refused ones and repetitions included; empty unless everything is kept.
     pub fn received(&self) -> Vec<Received> {
         self.shared.lock().received.clone()
     }
@@ -294,6 +324,7 @@ async fn handle(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Respo
     match answer {
         Answer::Status(code) => Ok(respond(code, None)),
         Answer::RetryAfter(code, seconds) => Ok(respond(code, Some(seconds))),
+        Answer::Garbage => Ok(Response::new(Body::from(&b"\x00{\"ok\":\xff\xfe <html>"[..]))),
         Answer::Delay(time) => {
             tokio::time::sleep(time).await;
             Ok(respond(200, None))
@@ -307,7 +338,7 @@ async fn handle(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Respo
 fn accepts(answer: Answer) -> bool {
     match answer {
         Answer::Status(code) | Answer::RetryAfter(code, _) => (200..300).contains(&code),
-        Answer::Delay(_) | Answer::CutWithin => true,
+        Answer::Garbage | Answer::Delay(_) | Answer::CutWithin => true,
         Answer::Hang | Answer::Cut => false,
     }
 }
@@ -316,13 +347,15 @@ fn record(shared: &Shared, request: Received) {
     let requests = {
         let mut state = shared.lock();
         state.requests += 1;
-        if request.accepted {
+        if let Memory::Told(observer) = &shared.memory {
+            observer(&request);
+        } else if request.accepted {
             state.accepted += 1;
             if let Some(identity) = request.identity() {
                 *state.identities.entry(shared.hasher.hash_one(identity)).or_default() += 1;
             }
         }
-        if !shared.forgets {
+        if let Memory::Everything = shared.memory {
             state.received.push(request);
         }
         state.requests

@@ -7,26 +7,37 @@ use std::{
     ffi::{OsStr, OsString},
     net::SocketAddr,
     path::{Path, PathBuf},
-    process::Command,
     time::Duration,
 };
 
 use anyhow::{Context, Result, anyhow, bail};
 use serde_json::Value;
 
-use crate::{client, process::Process};
+use crate::{
+    client,
+    process::{self, Process},
+};
 
 /// How long a stage may take to be ready, the servers it needs being there.
 const READY_WITHIN: Duration = Duration::from_secs(60);
 
 /// The path of one of Herald's binaries, built with the same profile as the running test.
 pub fn bin(name: &str) -> Result<PathBuf> {
+    bin_of(name, &own_folder()?)
+}
+
+/// The folder of the binaries that were built with the running test.
+fn own_folder() -> Result<PathBuf> {
     let test = std::env::current_exe().context("could not find out which program this is")?;
     // Tests are in PROFILE/deps, examples in PROFILE/examples, binaries in PROFILE.
     let mut folder = test.parent().context("this program is in no folder")?;
     if folder.ends_with("deps") || folder.ends_with("examples") {
         folder = folder.parent().context("this program is not in a target folder")?;
     }
+    Ok(folder.to_owned())
+}
+
+fn bin_of(name: &str, folder: &Path) -> Result<PathBuf> {
     let path = folder.join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
     if !path.is_file() {
         bail!("there is no {}: build it with 'cargo build --workspace --bins'", path.display());
@@ -41,12 +52,14 @@ pub struct StageOptions {
     arguments: Vec<OsString>,
     variables: Vec<(OsString, OsString)>,
     log: Option<PathBuf>,
+    folder: Option<PathBuf>,
+    wrapper: Vec<OsString>,
 }
 
 impl StageOptions {
     /// Begins with the name of a binary, such as `herald-watcher`.
     pub fn new(name: &str) -> Self {
-        Self { name: name.to_owned(), arguments: Vec::new(), variables: Vec::new(), log: None }
+        Self { name: name.to_owned(), arguments: Vec::new(), variables: Vec::new(), log: None, folder: None, wrapper: Vec::new() }
     }
 
     /// The configuration file.
@@ -88,13 +101,31 @@ impl StageOptions {
         self
     }
 
+    /// The folder of the binary; by default the one in which the running program was built.
+    #[must_use]
+    pub fn folder(mut self, path: &Path) -> Self {
+        self.folder = Some(path.to_owned());
+        self
+    }
+
+    /// A program that becomes the stage, with its arguments, such as `nsenter`; none by default.
+    #[must_use]
+    pub fn within(mut self, wrapper: &[OsString]) -> Self {
+        self.wrapper = wrapper.to_vec();
+        self
+    }
+
     /// Starts the stage without waiting for it.
     pub fn start(self) -> Result<Stage> {
         Ok(Stage { process: self.spawn()?, options: self })
     }
 
     fn spawn(&self) -> Result<Process> {
-        let mut command = Command::new(bin(&self.name)?);
+        let program = match &self.folder {
+            Some(folder) => bin_of(&self.name, folder)?,
+            None => bin(&self.name)?,
+        };
+        let mut command = process::within(&self.wrapper, &program);
         command.args(&self.arguments).args(["--metrics-address", "127.0.0.1:0"]);
         command.envs(self.variables.iter().map(|(name, value)| (name, value)));
         Process::spawn(&self.name, &command, self.log.as_deref())

@@ -22,8 +22,10 @@ use serde_json::value::RawValue;
 const PAGE: u32 = 250;
 /// The name in the API server's audit log.
 const AGENT: &str = concat!("herald-watcher/", env!("CARGO_PKG_VERSION"));
-/// How long a page, or the beginning of a watch, may take.
+/// How long a page may take.
 const ANSWER_WITHIN: Duration = Duration::from_secs(60);
+/// How long the beginning of a watch, or the list of a single event, may take: an API server that queues requests refuses them after fifteen seconds.
+const BEGIN_WITHIN: Duration = Duration::from_secs(20);
 
 /// Why the API server gave no answer to go on with.
 #[derive(Debug, thiserror::Error)]
@@ -101,15 +103,15 @@ impl EventsApi {
 
     /// Asks for the version of a list now, reading as little as possible.
     pub(crate) async fn probe(&self) -> Result<Page, ApiError> {
-        self.list(1, None).await
+        self.list(1, None, BEGIN_WITHIN).await
     }
 
     /// Reads a page of a list, the first without a token.
     pub(crate) async fn page(&self, token: Option<&str>) -> Result<Page, ApiError> {
-        self.list(PAGE, token).await
+        self.list(PAGE, token, ANSWER_WITHIN).await
     }
 
-    async fn list(&self, limit: u32, token: Option<&str>) -> Result<Page, ApiError> {
+    async fn list(&self, limit: u32, token: Option<&str>, within: Duration) -> Result<Page, ApiError> {
         let mut parameters = ListParams::default().limit(limit);
         parameters.continue_token = token.map(str::to_owned);
         let request = self.request.list(&parameters).map_err(ApiError::failed)?;
@@ -117,9 +119,9 @@ impl EventsApi {
             let response = send(&self.client, request).await?;
             let date = date(response.headers());
             let body = response.into_body().collect().await.map_err(ApiError::failed)?.to_bytes();
-            page(&body, date)
+            page(&String::from_utf8_lossy(&body), date)
         };
-        tokio::time::timeout(ANSWER_WITHIN, reading).await.unwrap_or_else(|_| Err(no_answer()))
+        tokio::time::timeout(within, reading).await.unwrap_or_else(|_| Err(no_answer(within)))
     }
 
     /// Watches from a version on; the API server ends the watch after `period`.
@@ -129,14 +131,17 @@ impl EventsApi {
         let mut request = self.request.watch(&parameters, from).map_err(ApiError::failed)?;
         // A compressed watch is a series of gzip members, of which the client's decoder reads only the first.
         request.headers_mut().insert(http::header::ACCEPT_ENCODING, http::HeaderValue::from_static("identity"));
-        let response = tokio::time::timeout(ANSWER_WITHIN, send(&self.client, request)).await.unwrap_or_else(|_| Err(no_answer()))?;
+        let response =
+            tokio::time::timeout(BEGIN_WITHIN, send(&self.client, request)).await.unwrap_or_else(|_| Err(no_answer(BEGIN_WITHIN)))?;
         let body = response.into_body().into_data_stream();
-        Ok(lines(body).map(|line| line.map_or_else(|reason| Signal::Broken(ApiError::failed(reason)), |line| signal(&line))))
+        Ok(lines(body).map(|line| {
+            line.map_or_else(|reason| Signal::Broken(ApiError::failed(reason)), |line| signal(&String::from_utf8_lossy(&line)))
+        }))
     }
 }
 
-fn no_answer() -> ApiError {
-    ApiError::failed(format!("no answer within {} s", ANSWER_WITHIN.as_secs()))
+fn no_answer(within: Duration) -> ApiError {
+    ApiError::failed(format!("no answer within {} s", within.as_secs()))
 }
 
 /// Sends a request and sorts answers that are errors.
@@ -211,14 +216,15 @@ struct WireMetadata {
     metadata: WireMeta,
 }
 
-fn page(body: &[u8], date: Option<Timestamp>) -> Result<Page, ApiError> {
+/// Reads a list. What was not UTF-8 in it has become U+FFFD, as Go's decoder has it, so that one bad byte costs no event.
+fn page(body: &str, date: Option<Timestamp>) -> Result<Page, ApiError> {
     #[derive(Deserialize)]
     struct WireList<'a> {
         metadata: WireMeta,
         #[serde(borrow, default)]
         items: Option<Vec<&'a RawValue>>,
     }
-    let list: WireList<'_> = serde_json::from_slice(body).map_err(|error| ApiError::failed(format!("the list cannot be read: {error}")))?;
+    let list: WireList<'_> = serde_json::from_str(body).map_err(|error| ApiError::failed(format!("the list cannot be read: {error}")))?;
     Ok(Page {
         items: list.items.unwrap_or_default().into_iter().map(item).collect(),
         resource_version: list.metadata.resource_version,
@@ -241,14 +247,14 @@ fn item(object: &RawValue) -> Item {
 }
 
 /// Reads a line of a watch.
-fn signal(line: &[u8]) -> Signal {
+fn signal(line: &str) -> Signal {
     #[derive(Deserialize)]
     struct WireLine<'a> {
         r#type: &'a str,
         #[serde(borrow)]
         object: &'a RawValue,
     }
-    let line: WireLine<'_> = match serde_json::from_slice(line) {
+    let line: WireLine<'_> = match serde_json::from_str(line) {
         Ok(line) => line,
         Err(error) => return Signal::Changed(Change::Modified, Err(Unreadable { error: error.to_string(), ..Unreadable::default() })),
     };

@@ -63,8 +63,8 @@ impl Consumer {
     /// Waits for the next message; `None` once [`Self::stop`] was called and everything asked for has come. Cancelling it loses nothing.
     pub async fn next(&mut self) -> Option<Delivery> {
         loop {
-            let (asked, delivery) = self.deliveries.recv().await?;
-            if asked.elapsed() < self.ack_wait {
+            let (since, delivery) = self.deliveries.recv().await?;
+            if since.elapsed() < self.ack_wait {
                 return Some(delivery);
             }
             tracing::debug!(sequence = delivery.sequence, "message waited here for longer than AckWait, it is handed out again");
@@ -88,7 +88,7 @@ struct Puller {
     bus: Bus,
     spec: ConsumerSpec,
     consumer: Option<PullConsumer>,
-    /// The open pull request, and when it was made.
+    /// The open pull request, and since when what it brings can have been here: its beginning, or the last time that it had brought nothing more.
     pull: Option<(Instant, pull::Batch)>,
     connects: watch::Receiver<u64>,
     stop: CancellationToken,
@@ -107,24 +107,32 @@ impl Puller {
                     self.forget().await;
                 }
             }
-            let Some((asked, pull)) = &mut self.pull else { continue };
-            let asked = *asked;
-            let message = tokio::select! {
-                biased;
-                message = pull.next() => message,
-                Ok(()) = self.connects.changed() => {
-                    // The request died with the old connection; what has already arrived is still good.
-                    while let Some(Some(Ok(message))) = pull.next().now_or_never() {
-                        hand_over(asked, message, &sender).await;
+            let Some((since, pull)) = &mut self.pull else { continue };
+            // Without the executor's budget, which would make it look as if nothing were here.
+            let message = match tokio::task::unconstrained(pull.next()).now_or_never() {
+                Some(message) => message,
+                None => {
+                    *since = Instant::now();
+                    tokio::select! {
+                        biased;
+                        message = pull.next() => message,
+                        // Looked again before what comes could seem older than it is.
+                        () = tokio::time::sleep(self.bus.settings().ack_wait() / 4) => continue,
+                        Ok(()) = self.connects.changed() => {
+                            // The request died with the old connection; what has already arrived is still good.
+                            while let Some(Some(Ok(message))) = pull.next().now_or_never() {
+                                hand_over(*since, message, &sender).await;
+                            }
+                            self.pull = None;
+                            continue;
+                        }
                     }
-                    self.pull = None;
-                    continue;
                 }
             };
             match message {
                 Some(Ok(message)) => {
                     self.pauses = Pauses::default();
-                    hand_over(asked, message, &sender).await;
+                    hand_over(*since, message, &sender).await;
                 }
                 Some(Err(error)) => {
                     tracing::debug!(%error, consumer = self.spec.durable, "pull request ended");
@@ -183,8 +191,8 @@ impl Puller {
 }
 
 /// A closed channel means the stage is gone; its messages are handed out again after AckWait.
-async fn hand_over(asked: Instant, message: jetstream::Message, sender: &mpsc::Sender<(Instant, Delivery)>) {
+async fn hand_over(since: Instant, message: jetstream::Message, sender: &mpsc::Sender<(Instant, Delivery)>) {
     if let Some(delivery) = Delivery::from_message(message) {
-        let _ = sender.send((asked, delivery)).await;
+        let _ = sender.send((since, delivery)).await;
     }
 }

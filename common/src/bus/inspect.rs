@@ -6,15 +6,19 @@ use anyhow::Context as _;
 use async_nats::jetstream::{
     self,
     consumer::{DeliverPolicy, ReplayPolicy, pull},
-    stream::RawMessageErrorKind,
+    context::ConsumerInfoErrorKind,
+    stream::{DiscardPolicy, RawMessageErrorKind, RetentionPolicy},
 };
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use jiff::Timestamp;
 
 use super::{Bus, Headers, Stream, stream::is_not_found};
 
+/// A message so close to its stream's age limit is of age: states are read some seconds apart.
+const SOON: Duration = Duration::from_secs(30);
+
 /// A consumer's progress.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ConsumerState {
     /// Messages not handed out yet.
     pub pending: u64,
@@ -26,6 +30,10 @@ pub struct ConsumerState {
     pub ack_floor: u64,
     /// The first sequence its stream still holds.
     pub first_sequence: u64,
+    /// Whether its stream keeps messages that are acknowledged.
+    pub keeps_acknowledged: bool,
+    /// Whether what its stream dropped last was dropped by the server: by age, or by size when new messages are not refused instead.
+    pub dropped_by_server: bool,
 }
 
 /// A stream and its consumers, as `herald status` shows them.
@@ -114,14 +122,21 @@ impl Reader {
 }
 
 impl Bus {
-    /// Reads a consumer's state.
+    /// Reads a consumer's state; `None` when the stream or the consumer is not there.
     ///
     /// # Errors
-    /// When the server does not answer, or the stream or consumer is not there.
-    pub async fn consumer_state(&self, stream: &Stream, durable: &str) -> anyhow::Result<ConsumerState> {
-        let stream = self.jetstream().get_stream(self.stream_name(stream)).await?;
-        let info = stream.consumer_info(durable).await?;
-        Ok(consumer_state(&info, stream.cached_info().state.first_sequence))
+    /// When the server does not answer.
+    pub async fn consumer_state(&self, stream: &Stream, durable: &str) -> anyhow::Result<Option<ConsumerState>> {
+        let stream = match self.jetstream().get_stream(self.stream_name(stream)).await {
+            Ok(stream) => stream,
+            Err(error) if is_not_found(&error) => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
+        match stream.consumer_info(durable).await {
+            Ok(info) => Ok(Some(consumer_state(&info, stream.cached_info()))),
+            Err(error) if error.kind() == ConsumerInfoErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Reads the state of every stream below the prefix with its durable consumers, by name.
@@ -139,7 +154,7 @@ impl Bus {
             let stream = self.jetstream().get_stream(&info.config.name).await?;
             let mut consumers: Vec<_> = stream
                 .consumers()
-                .map_ok(|consumer| (consumer.config.durable_name.clone(), consumer_state(&consumer, info.state.first_sequence)))
+                .map_ok(|consumer| (consumer.config.durable_name.clone(), consumer_state(&consumer, &info)))
                 .try_filter_map(|(durable, state)| std::future::ready(Ok(durable.map(|durable| (durable, state)))))
                 .try_collect()
                 .await
@@ -287,13 +302,19 @@ fn deliver_policy(from: From) -> anyhow::Result<DeliverPolicy> {
     })
 }
 
-fn consumer_state(info: &jetstream::consumer::Info, first_sequence: u64) -> ConsumerState {
+fn consumer_state(info: &jetstream::consumer::Info, of: &jetstream::stream::Info) -> ConsumerState {
+    let (config, state) = (&of.config, &of.state);
+    let age = Timestamp::now().duration_since(timestamp(state.first_timestamp));
+    // An empty stream tells no age; of one that holds something the oldest is about to go when the limit drops.
+    let is_of_age = state.messages == 0 || Duration::try_from(age).unwrap_or_default() + SOON >= config.max_age;
     ConsumerState {
         pending: info.num_pending,
         ack_pending: info.num_ack_pending as u64,
         delivered: info.delivered.stream_sequence,
         ack_floor: info.ack_floor.stream_sequence,
-        first_sequence,
+        first_sequence: state.first_sequence,
+        keeps_acknowledged: config.retention == RetentionPolicy::Limits,
+        dropped_by_server: config.discard == DiscardPolicy::Old || (!config.max_age.is_zero() && is_of_age),
     }
 }
 

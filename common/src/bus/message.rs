@@ -206,6 +206,14 @@ impl Message {
     }
 }
 
+impl Message {
+    /// About the bytes it takes in its stream, not less: subject, headers, payload and what the server writes around them.
+    pub(super) fn stored_size(&self) -> u64 {
+        const AROUND: usize = 64;
+        (self.wire_size() + self.subject.len() + AROUND) as u64
+    }
+}
+
 fn header_size(name: &str, value: &str) -> usize {
     name.len() + value.len() + ": \r\n".len()
 }

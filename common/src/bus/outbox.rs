@@ -3,18 +3,24 @@
 //! In go messages, each with a token of the caller's; out come the tokens in the order of publishing, each after the PubAck of its message. When a PubAck
 //! stays out or the connection was lost, everything from that message on is sent again in order under the same ids, and JetStream drops what it already
 //! has: so an outbox loses nothing and, within the duplicate window, repeats nothing. Only messages in flight when a connection is lost may change places.
+//! In a full stream that refuses messages it makes room, saying so aloud.
 //! The window bounds what is in memory; when it is full, [`Outbox::next`] must be called before [`Outbox::publish`].
 
 use std::{
     collections::{HashSet, VecDeque},
     future::IntoFuture as _,
-    pin::Pin,
 };
 
 use async_nats::jetstream::{context, message::PublishMessage, publish::PublishAck};
+use futures_util::future::BoxFuture;
 use tokio::{sync::watch, time::Instant};
+use tokio_util::task::AbortOnDropHandle;
 
-use super::{Bus, Message, Stream, connect::Pauses};
+use super::{
+    Bus, Message, Stream,
+    connect::Pauses,
+    room::{self, Room},
+};
 
 /// What the server said of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,7 +44,10 @@ pub enum PublishError {
     },
 }
 
-type Acknowledgement = Pin<Box<dyn Future<Output = Result<PublishAck, context::PublishError>> + Send>>;
+/// Is told how many messages were dropped from a stream to make room.
+type Dropped = Box<dyn Fn(&Stream, u64) + Send>;
+
+type Acknowledgement = BoxFuture<'static, Result<PublishAck, context::PublishError>>;
 
 /// A message whose PubAck is awaited; without an acknowledgement to await it is to be sent (again).
 struct Waiting<T> {
@@ -57,6 +66,9 @@ pub struct Outbox<T> {
     /// After a failure nothing is sent before this.
     paused_until: Option<Instant>,
     pauses: Pauses,
+    /// Room is being made for the oldest message; nothing is sent meanwhile.
+    room: Option<AbortOnDropHandle<anyhow::Result<Room>>>,
+    dropped: Option<Dropped>,
     /// Streams known to be there.
     ensured: HashSet<Stream>,
     connects: watch::Receiver<u64>,
@@ -76,8 +88,17 @@ impl<T> Outbox<T> {
             sent: 0,
             paused_until: None,
             pauses: Pauses::default(),
+            room: None,
+            dropped: None,
             ensured: HashSet::new(),
         }
+    }
+
+    /// Tells `dropped` of every stream from which messages are dropped to make room, with their number.
+    #[must_use]
+    pub fn on_dropped(mut self, dropped: impl Fn(&Stream, u64) + Send + 'static) -> Self {
+        self.dropped = Some(Box::new(dropped));
+        self
     }
 
     /// Tells whether [`Self::publish`] has to wait for [`Self::next`] first.
@@ -111,18 +132,28 @@ impl<T> Outbox<T> {
             return Err((token, PublishError::TooLarge { size, limit }));
         }
         self.waiting.push_back(Waiting { message, token, acknowledgement: None });
-        if self.paused_until.is_none() {
+        if self.paused_until.is_none() && self.room.is_none() {
             self.send_rest().await;
         }
         Ok(())
     }
 
     /// Waits for the PubAck of the oldest message; `None` when nothing is awaited. Cancelling it loses nothing.
+    ///
+    /// A message that is larger than its stream comes back too, with the sequence 0, once a gap marker names it.
     pub async fn next(&mut self) -> Option<(T, Published)> {
         loop {
             if let Some(until) = self.paused_until {
                 tokio::time::sleep_until(until).await;
                 self.paused_until = None;
+            }
+            if let Some(making) = &mut self.room {
+                let made = making.await;
+                self.room = None;
+                if let Some(given_up) = self.room_made(made.unwrap_or_else(|error| Err(error.into()))) {
+                    return Some(given_up);
+                }
+                continue;
             }
             self.send_rest().await;
             let oldest = self.waiting.front_mut()?;
@@ -147,8 +178,33 @@ impl<T> Outbox<T> {
                     if error.kind() == context::PublishErrorKind::StreamNotFound {
                         self.ensured.clear();
                     }
-                    self.start_over(&error);
+                    if room::is_full(&error) {
+                        let making = make_room(self.bus.clone(), oldest.message.clone());
+                        self.unsend();
+                        self.room = Some(AbortOnDropHandle::new(tokio::spawn(making)));
+                    } else {
+                        self.start_over(&error);
+                    }
                 }
+            }
+        }
+    }
+
+    /// Goes on after room was made; returns the oldest message's token when there will never be any for it.
+    fn room_made(&mut self, made: anyhow::Result<Room>) -> Option<(T, Published)> {
+        match made {
+            Ok(Room::Made { dropped }) => {
+                let stream = self.waiting.front().map(|oldest| &oldest.message.stream);
+                if let (Some(tell), Some(stream)) = (self.dropped.as_ref().filter(|_| dropped > 0), stream) {
+                    tell(stream, dropped);
+                }
+                None
+            }
+            Ok(Room::Never { .. }) => self.waiting.pop_front().map(|oldest| (oldest.token, Published { sequence: 0, duplicate: false })),
+            Err(error) => {
+                tracing::warn!(error = format!("{error:#}"), "no room made in a full stream, trying again");
+                self.paused_until = Some(Instant::now() + self.pauses.next());
+                None
             }
         }
     }
@@ -196,6 +252,17 @@ impl Bus {
         outbox.publish(message, ()).await.map_err(|((), error)| error)?;
         Ok(outbox.next().await.map_or(Published { sequence: 0, duplicate: false }, |((), published)| published))
     }
+}
+
+/// Makes room for a message, or says that there can be none.
+fn make_room(bus: Bus, message: Message) -> BoxFuture<'static, anyhow::Result<Room>> {
+    Box::pin(async move {
+        let room = bus.make_room(&message).await?;
+        if let Room::Never { reason } = &room {
+            bus.say_never(&message, reason).await;
+        }
+        Ok(room)
+    })
 }
 
 async fn send(bus: &Bus, message: &Message) -> Result<Acknowledgement, context::PublishError> {

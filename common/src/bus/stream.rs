@@ -118,7 +118,8 @@ impl Bus {
             description: Some(description.to_owned()),
             subjects: vec![subject],
             retention,
-            discard: stream::DiscardPolicy::Old,
+            // What is dropped from a receiver's stream is dropped by the router, which says so first; see `room`.
+            discard: if matches!(stream, Stream::Out(_)) { stream::DiscardPolicy::New } else { stream::DiscardPolicy::Old },
             max_age: Duration::from_secs(max_age_seconds.unwrap_or(0)),
             max_bytes: max_bytes.unwrap_or(-1),
             storage: match settings.storage {
@@ -152,6 +153,7 @@ fn differences(wanted: &stream::Config, found: &stream::Config) -> Vec<String> {
         }
     };
     compare("subjects", wanted.subjects.join(" "), found.subjects.join(" "));
+    compare("discard", format!("{:?}", wanted.discard), format!("{:?}", found.discard));
     compare("retention", format!("{:?}", wanted.retention), format!("{:?}", found.retention));
     compare("max age", format!("{:?}", wanted.max_age), format!("{:?}", found.max_age));
     compare("max bytes", wanted.max_bytes.to_string(), found.max_bytes.to_string());

@@ -197,6 +197,20 @@ async fn replicas_share_a_consumer_and_a_stopped_one_leaves_nothing_behind() {
 }
 
 #[tokio::test]
+async fn a_message_that_was_not_acknowledged_comes_again_when_nothing_else_does() {
+    skip_unless!(Tool::NatsServer);
+    let nats = NatsServer::start().await.expect("starts");
+    let bus = connect(&Nats { ack_wait_seconds: 1, ..settings(nats.url()) }).await;
+    publish(&bus, 0..1).await;
+    // The request that brings it again was opened when it was handed out, an AckWait before.
+    let mut consumer = bus.consume(ConsumerSpec { prefetch: 1, ..spec("again") });
+    for time in 1..=3 {
+        let delivery = tokio::time::timeout(BOUND, consumer.next()).await.expect("in time").expect("a message");
+        assert_eq!(delivery.delivered, time, "none was passed over");
+    }
+}
+
+#[tokio::test]
 async fn a_deleted_consumer_is_made_again() {
     skip_unless!(Tool::NatsServer);
     let nats = NatsServer::start().await.expect("starts");
@@ -252,7 +266,7 @@ async fn what_a_limit_drops_is_counted_and_named_in_a_gap_marker() {
     publish(&bus, 1..200).await;
     let metrics = Metrics::new("").expect("metrics").receiver("sinks", "slow");
     let stop = CancellationToken::new();
-    let watching = tokio::spawn(LossWatch::new(bus.clone(), spec("slow"), "slow", metrics.clone()).run(stop.clone()));
+    LossWatch::new(bus.clone(), spec("slow"), "slow", metrics.clone()).begin(stop.clone()).await;
     wait::until("the loss to be noticed", BOUND, || async { metrics.lost.get() > 0 }).await.expect("noticed");
     let first =
         bus.stream_states().await.expect("states").into_iter().find(|state| state.name == "HERALD_RAW").expect("there").first_sequence;
@@ -262,7 +276,96 @@ async fn what_a_limit_drops_is_counted_and_named_in_a_gap_marker() {
     assert_eq!((gap.from.as_str(), gap.to.as_str(), gap.source.as_str()), ("2", (first - 1).to_string().as_str(), "HERALD_RAW"));
     assert_eq!(metrics.lost.get(), first - 2);
     stop.cancel();
-    watching.await.expect("ends");
+}
+
+#[tokio::test]
+async fn what_was_handed_out_and_never_done_is_lost_too_and_what_was_done_is_not() {
+    skip_unless!(Tool::NatsServer);
+    let nats = NatsServer::start().await.expect("starts");
+    let mut settings = settings(nats.url());
+    settings.streams.raw = Limits { max_age_seconds: None, max_bytes: Some(4_000) };
+    let bus = connect(&settings).await;
+    publish(&bus, 0..10).await;
+    let mut consumer = bus.consume(ConsumerSpec { prefetch: 8, ..spec("gone") });
+    for number in 1..=6 {
+        let delivery = tokio::time::timeout(BOUND, consumer.next()).await.expect("in time").expect("a message");
+        // Four are done; the others are in the hands of one that is gone for good.
+        if number <= 4 {
+            delivery.ack().await;
+        }
+    }
+    bus.flush().await;
+    drop(consumer);
+    let done = || async { bus.consumer_state(&Stream::Raw, "gone").await.ok().flatten().is_some_and(|state| state.ack_floor == 4) };
+    wait::until("the acknowledgements to be there", BOUND, done).await.expect("there");
+    let metrics = Metrics::new("").expect("metrics").receiver("sinks", "gone");
+    let stop = CancellationToken::new();
+    LossWatch::new(bus.clone(), spec("gone"), "gone", metrics.clone()).begin(stop.clone()).await;
+    assert_eq!(metrics.lost.get(), 0);
+    publish(&bus, 10..200).await;
+    wait::until("the loss to be noticed", BOUND, || async { metrics.lost.get() > 0 }).await.expect("noticed");
+    wait::until("the marker", BOUND, || async { !gaps(&bus).await.is_empty() }).await.expect("published");
+    let gaps = gaps(&bus).await;
+    assert_eq!((gaps.len(), gaps[0].from.as_str()), (1, "5"), "{gaps:?}");
+    assert_eq!(metrics.lost.get(), gaps[0].to.parse::<u64>().expect("a sequence") - 4);
+    stop.cancel();
+}
+
+/// A message that waits for a receiver.
+fn waiting(bus: &Bus, number: usize, bytes: usize) -> Message {
+    Message {
+        stream: Stream::Out("full".into()),
+        subject: bus.subjects().out("full"),
+        id: format!("c/u{number}/1/full"),
+        headers: Headers::new().with(header::IDENTITY, &format!("c/u{number}/1")).with(header::CLUSTER, "c"),
+        payload: vec![b'x'; bytes].into(),
+    }
+}
+
+async fn gaps(bus: &Bus) -> Vec<Gap> {
+    let mut gaps = Vec::new();
+    let each = |stored: herald_common::bus::inspect::Stored| gaps.push(serde_json::from_slice::<Gap>(&stored.payload).expect("a gap"));
+    bus.read_back(&Stream::Gap, Vec::new(), From::Beginning, each).await.expect("reads");
+    gaps
+}
+
+#[tokio::test]
+async fn a_full_receivers_stream_gets_room_and_every_message_dropped_is_named_however_fast_others_are_read() {
+    skip_unless!(Tool::NatsServer);
+    let nats = NatsServer::start().await.expect("starts");
+    let mut settings = settings(nats.url());
+    settings.streams.out = Limits { max_age_seconds: None, max_bytes: Some(20_000) };
+    let bus = connect(&settings).await;
+    let dropped = std::sync::Arc::new(std::sync::atomic::AtomicU64::new(0));
+    let count = dropped.clone();
+    let mut outbox = Outbox::new(bus.clone(), 64).on_dropped(move |_, number| {
+        count.fetch_add(number, std::sync::atomic::Ordering::SeqCst);
+    });
+    for number in 0..300 {
+        while outbox.is_full() {
+            outbox.next().await;
+        }
+        // One in the middle has no room even in an empty stream.
+        let bytes = if number == 150 { 30_000 } else { 500 };
+        outbox.publish(waiting(&bus, number, bytes), number).await.expect("small enough for the server");
+    }
+    let mut returned = 0;
+    while outbox.next().await.is_some() {
+        returned += 1;
+    }
+    assert!(returned > 0, "tokens come back");
+    let state = bus.stream_states().await.expect("states").into_iter().find(|state| state.name == "HERALD_OUT_full").expect("there");
+    assert_eq!(state.last_sequence, 299, "each was stored once, but the one that is too large");
+    assert_eq!(dropped.load(std::sync::atomic::Ordering::SeqCst), 299 - state.messages);
+    let gaps = gaps(&bus).await;
+    let (ranges, too_large): (Vec<&Gap>, Vec<&Gap>) = gaps.iter().partition(|gap| gap.reason == herald_common::gap::Reason::Limits);
+    assert_eq!(too_large.iter().map(|gap| gap.from.as_str()).collect::<Vec<_>>(), ["c/u150/1"]);
+    let named = |sequence: u64| {
+        let within = |gap: &&&Gap| gap.from.parse().is_ok_and(|from| sequence >= from) && gap.to.parse().is_ok_and(|to| sequence <= to);
+        ranges.iter().find(within).is_some_and(|gap| gap.subject == "full" && gap.source == "HERALD_OUT_full")
+    };
+    assert!((1..state.first_sequence).all(named), "{ranges:?}");
+    assert!(!named(state.first_sequence));
 }
 
 #[tokio::test]

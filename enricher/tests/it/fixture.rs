@@ -176,7 +176,7 @@ impl Fixture {
     pub(crate) async fn acknowledged(&self) {
         let done = || async {
             let state = self.bus.consumer_state(&Stream::Raw, "enricher_c").await;
-            state.is_ok_and(|state| state.pending == 0 && state.ack_pending == 0)
+            state.ok().flatten().is_some_and(|state| state.pending == 0 && state.ack_pending == 0)
         };
         wait::until("everything to be acknowledged", BOUND, done).await.expect("acknowledged");
     }

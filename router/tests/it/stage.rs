@@ -76,7 +76,7 @@ impl Fixture {
     async fn settled(&self, published: u64) {
         let done = || async {
             let state = self.bus.consumer_state(&Stream::Enriched, DURABLE).await;
-            state.is_ok_and(|state| state.ack_floor >= published && state.pending == 0)
+            state.ok().flatten().is_some_and(|state| state.ack_floor >= published && state.pending == 0)
         };
         wait::until("the router to acknowledge everything", BOUND, done).await.expect("settles");
     }

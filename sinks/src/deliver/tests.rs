@@ -92,7 +92,7 @@ async fn publish(bus: &Bus, identity: &str) {
 }
 
 async fn handed_out(bus: &Bus, out: &Stream, count: u64) {
-    let handed_out = || async { bus.consumer_state(out, DURABLE).await.is_ok_and(|state| state.ack_pending == count) };
+    let handed_out = || async { bus.consumer_state(out, DURABLE).await.ok().flatten().is_some_and(|state| state.ack_pending == count) };
     wait::until("messages to be handed out", Duration::from_secs(20), handed_out).await.expect("gather");
 }
 

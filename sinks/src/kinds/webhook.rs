@@ -1,6 +1,6 @@
 //! `webhook`: an HTTP POST for each event.
 //!
-//! The body is the event as it is exported. `Idempotency-Key` carries the event's identity, the same on every repeat. 2xx is acceptance; 400, 413, 422 and
+//! The body is the event as it is exported. `Idempotency-Key` carries the event's identity, percent-encoded, the same on every repeat. 2xx is acceptance; 400, 413, 422 and
 //! the like are permanent; 500 and its neighbours are refusals of this event; 429, 502 to 504, a wrong login or address, and no answer at all are outages.
 
 use std::{collections::BTreeMap, time::Duration};
@@ -72,6 +72,19 @@ pub(crate) fn build(keys: &mut Keys<'_>) -> Option<Built> {
     Some(Built { sink: Box::new(sink), defaults, body })
 }
 
+/// The identity as a header can carry it: what is not visible ASCII is written as `%` and two digits, for each byte. A cluster's name may be anything.
+fn key(identity: &str) -> String {
+    let mut key = String::with_capacity(identity.len());
+    for byte in identity.bytes() {
+        if byte.is_ascii_graphic() && byte != b'%' {
+            key.push(char::from(byte));
+        } else {
+            key.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    key
+}
+
 /// Scheme, host, port and path: what may be shown.
 fn shown(endpoint: &Url) -> String {
     let port = endpoint.port().map(|port| format!(":{port}")).unwrap_or_default();
@@ -93,9 +106,9 @@ impl Webhook {
     async fn post(&self, item: &Item) -> Result<(), SendError> {
         let mut headers = self.headers.render(item).map_err(SendError::Refused)?;
         if !headers.contains_key(IDEMPOTENCY_KEY)
-            && let Ok(identity) = HeaderValue::from_str(&item.identity)
+            && let Ok(key) = HeaderValue::try_from(key(&item.identity))
         {
-            headers.insert(IDEMPOTENCY_KEY, identity);
+            headers.insert(IDEMPOTENCY_KEY, key);
         }
         let request = self.client.post(self.endpoint.clone()).headers(headers).body(item.body.clone());
         let mut response = request.send().await.map_err(|error| http::no_answer(&error.without_url(), &self.shown))?;
@@ -120,6 +133,14 @@ impl Webhook {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_identity_makes_a_key_and_different_ones_different_keys() {
+        assert_eq!(key("prod.eu/0e1f-2/42"), "prod.eu/0e1f-2/42");
+        assert_eq!(key("m\u{fc}nchen/u 1/4\n2"), "m%C3%BCnchen/u%201/4%0A2");
+        assert_ne!(key("a%20b"), key("a b"));
+        assert!(HeaderValue::try_from(key("\u{0}\u{10FFFF}")).is_ok());
+    }
 
     #[test]
     fn an_address_is_shown_without_its_secrets() {

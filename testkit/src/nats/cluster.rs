@@ -17,9 +17,14 @@ pub struct NatsCluster {
 impl NatsCluster {
     /// Starts three servers and waits until they are ready and agree on a leader.
     pub async fn start() -> Result<Self> {
+        Self::start_with(&NatsOptions::default()).await
+    }
+
+    /// Starts three servers with more configuration text and a log file, and waits as [`NatsCluster::start`] does.
+    pub async fn start_with(options: &NatsOptions) -> Result<Self> {
         let mut tries = 1;
         loop {
-            let cluster = Self::spawn()?;
+            let cluster = Self::spawn(options)?;
             match cluster.ready().await {
                 Err(_) if tries < STARTS && cluster.servers.iter().any(NatsServer::lost_a_port) => tries += 1,
                 ready => return ready.map(|()| cluster),
@@ -27,12 +32,17 @@ impl NatsCluster {
         }
     }
 
-    fn spawn() -> Result<Self> {
+    fn spawn(options: &NatsOptions) -> Result<Self> {
         let routes = (0..3).map(|_| Port::take()).collect::<Result<Vec<_>>>()?;
         let peers: Vec<String> = routes.iter().map(|route| format!("\"nats-route://{}\"", route.address())).collect();
         let server = |(number, route): (usize, &Port)| {
-            let config = format!("cluster {{ name: herald, listen: \"{}\", routes: [{}] }}\n", route.address(), peers.join(", "));
-            let options = NatsOptions { config, ..NatsOptions::default() };
+            // Clients are not told of the other servers, so that a proxy in front of each stays there.
+            let config = format!(
+                "cluster {{ name: herald, no_advertise: true, listen: \"{}\", routes: [{}] }}\n",
+                route.address(),
+                peers.join(", ")
+            );
+            let options = NatsOptions { config: options.config.clone() + &config, log: options.log.clone(), ..NatsOptions::default() };
             NatsServer::spawn(Spec::new(&format!("n{number}"), &options, Port::take()?)?)
         };
         let servers = routes.iter().enumerate().map(server).collect::<Result<Vec<_>>>()?;
@@ -73,6 +83,11 @@ impl NatsCluster {
     /// Starts a server again by its number and waits until it is ready.
     pub async fn restart(&mut self, number: usize) -> Result<()> {
         self.servers[number].restart().await
+    }
+
+    /// Starts a server again by its number without waiting: after several were killed none becomes ready alone.
+    pub fn start_again(&mut self, number: usize) -> Result<()> {
+        self.servers[number].start_again()
     }
 }
 

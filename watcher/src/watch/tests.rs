@@ -6,7 +6,7 @@ use super::*;
 
 #[test]
 fn a_page_holds_events_its_version_and_the_next_token() {
-    let body = br#"{"kind":"EventList","metadata":{"resourceVersion":"77","continue":"abc"},"items":[
+    let body = r#"{"kind":"EventList","metadata":{"resourceVersion":"77","continue":"abc"},"items":[
         {"metadata":{"uid":"u","resourceVersion":"5"},"reason":"R"},
         {"metadata":{"uid":"v","resourceVersion":"6"},"reason":7},
         {"metadata":{"name":"n"}}]}"#;
@@ -16,13 +16,13 @@ fn a_page_holds_events_its_version_and_the_next_token() {
     let unreadable = page.items[1].as_ref().expect_err("a number is no reason");
     assert_eq!((unreadable.uid.as_str(), unreadable.resource_version.as_str()), ("v", "6"));
     assert!(page.items[2].is_err(), "an event without identity cannot be followed");
-    let empty = super::page(br#"{"metadata":{"resourceVersion":"7"},"items":null}"#, None).expect("a page");
+    let empty = super::page(r#"{"metadata":{"resourceVersion":"7"},"items":null}"#, None).expect("a page");
     assert!(empty.items.is_empty() && empty.next.is_none());
 }
 
 #[test]
 fn lines_of_a_watch_are_told_apart() {
-    let of = |kind: &str, object: &str| signal(format!(r#"{{"type":"{kind}","object":{object}}}"#).as_bytes());
+    let of = |kind: &str, object: &str| signal(&format!(r#"{{"type":"{kind}","object":{object}}}"#));
     let event = r#"{"metadata":{"uid":"u","resourceVersion":"5"}}"#;
     assert!(matches!(of("ADDED", event), Signal::Changed(Change::Added, Ok(_))));
     assert!(matches!(of("MODIFIED", event), Signal::Changed(Change::Modified, Ok(_))));
@@ -31,7 +31,7 @@ fn lines_of_a_watch_are_told_apart() {
         matches!(of("BOOKMARK", r#"{"kind":"Event","metadata":{"resourceVersion":"9"}}"#), Signal::Reached(position) if position == "9")
     );
     assert!(matches!(of("ADDED", r#"{"metadata":7}"#), Signal::Changed(_, Err(_))));
-    assert!(matches!(signal(b"not json\n"), Signal::Changed(_, Err(_))));
+    assert!(matches!(signal("not json\n"), Signal::Changed(_, Err(_))));
 }
 
 #[test]

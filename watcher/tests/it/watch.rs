@@ -141,3 +141,32 @@ async fn an_event_that_cannot_be_read_becomes_a_gap_marker_and_stops_nothing() {
     assert!(gaps[0].from.starts_with("c/") && gaps[0].message.contains("invalid type"), "{gaps:?}");
     fixture.stop().await;
 }
+
+#[tokio::test]
+async fn bytes_that_are_no_utf8_cost_no_event() {
+    skip_unless!(Tool::NatsServer);
+    let mut fixture = Fixture::watching().await;
+    let put = |fixture: &Fixture, name: &'static str| {
+        let rest = |version: u64| {
+            let start = format!(
+                r#""metadata":{{"name":"{name}","namespace":"shop","uid":"{name}","resourceVersion":"{version}"}},"message":"bad "#
+            );
+            [start.as_bytes(), b"\xf0\x9f\xa6 \x80 \xc3", br#"","reason":"R","count":1}"#].concat()
+        };
+        fixture.api.put_bytes("events", "shop", name, rest).expect("stored")
+    };
+    put(&fixture, "watched");
+    fixture.holds(1).await;
+    fixture.stop().await;
+    // The next comes by a list.
+    put(&fixture, "listed");
+    fixture.api.compact();
+    fixture.run().await;
+    fixture.holds(2).await;
+    for stored in fixture.raw().await {
+        let text = String::from_utf8_lossy(&stored.payload).into_owned();
+        assert!(text.contains("bad \u{FFFD} \u{FFFD} \u{FFFD}"), "{text}");
+    }
+    assert!(fixture.gaps().await.is_empty());
+    fixture.stop().await;
+}

@@ -92,7 +92,7 @@ async fn a_watch_can_meet_trouble_from_its_beginning() {
 
 #[tokio::test]
 async fn what_is_stopped_can_be_started_again() {
-    let mut server = ApiServer::start().await.unwrap();
+    let server = ApiServer::start().await.unwrap();
     server.put(pod("shop", "a")).unwrap();
     let mut lines = Lines::open(&server, "/api/v1/pods?watch=1&resourceVersion=1").await;
     lines.change().await;
