@@ -173,7 +173,9 @@ impl Config {
         let text = std::fs::read_to_string(path).map_err(|error| {
             ConfigError::new(&file, vec![Problem::general(format!("cannot read the file: {error}; name it with --conf or HERALD_CONF"))])
         })?;
-        Self::parse(&file, &text, &|name| crate::env::var(name))
+        let mut loaded = Self::parse(&file, &text, &|name| crate::env::var(name))?;
+        loaded.config.nats.file = Some(path.to_owned());
+        Ok(loaded)
     }
 
     /// Reads a text; `file` is its name in messages and `lookup` knows the variables.

@@ -4,6 +4,7 @@
 //! client sees is a server that was away.
 
 mod cluster;
+mod operator;
 
 use std::{
     path::{Path, PathBuf},
@@ -13,7 +14,7 @@ use std::{
 
 use anyhow::{Context, Result};
 
-pub use self::cluster::NatsCluster;
+pub use self::{cluster::NatsCluster, operator::Operator};
 use crate::{
     client,
     process::Process,
@@ -107,6 +108,18 @@ impl NatsServer {
         self.process.kill();
     }
 
+    /// The number of clients that are connected and logged in; `None` while the server does not answer.
+    pub async fn connections(&self) -> Option<u64> {
+        let page = client::get(&format!("{}/connz", self.monitoring_url())).await?;
+        serde_json::from_str::<serde_json::Value>(&page).ok()?["num_connections"].as_u64()
+    }
+
+    /// Puts other text in the place of [`NatsOptions::config`] and starts the server again with it.
+    pub async fn reconfigure(&mut self, config: &str) -> Result<()> {
+        self.spec.configure(config)?;
+        self.restart().await
+    }
+
     /// Starts the server again on the same ports and folder, killing it before when it runs, and waits until it is ready.
     pub async fn restart(&mut self) -> Result<()> {
         self.process.kill();
@@ -135,15 +148,19 @@ impl Spec {
         let scratch = Scratch::new(name)?;
         let monitoring = Port::take()?;
         let store = options.store.clone().unwrap_or_else(|| scratch.path().join("jetstream"));
-        let config = format!(
-            "server_name: {name}\nlisten: \"{}\"\nhttp: \"{}\"\njetstream {{ store_dir: {:?} }}\n{}\n",
-            port.address(),
-            monitoring.address(),
-            store.to_str().context("the path of a JetStream folder has to be valid UTF-8")?,
-            options.config,
-        );
-        let config = scratch.write("nats.conf", &config)?;
-        Ok(Self { name: name.to_owned(), program, config, store, log: options.log.clone(), port, monitoring, _scratch: scratch })
+        let config = scratch.path().join("nats.conf");
+        let spec = Self { name: name.to_owned(), program, config, store, log: options.log.clone(), port, monitoring, _scratch: scratch };
+        spec.configure(&options.config)?;
+        Ok(spec)
+    }
+
+    /// Writes the configuration file; `more` comes after what every server has.
+    fn configure(&self, more: &str) -> Result<()> {
+        let Self { name, port, monitoring, .. } = self;
+        let store = self.store.to_str().context("the path of a JetStream folder has to be valid UTF-8")?;
+        let (listen, http) = (port.address(), monitoring.address());
+        let text = format!("server_name: {name}\nlisten: \"{listen}\"\nhttp: \"{http}\"\njetstream {{ store_dir: {store:?} }}\n{more}\n");
+        std::fs::write(&self.config, text).with_context(|| format!("could not write {}", self.config.display()))
     }
 
     fn spawn(&self) -> Result<Process> {

@@ -1,6 +1,6 @@
 //! The `nats:` section: where NATS is, how to log in, how streams are kept. Every key has a default.
 
-use std::{path::PathBuf, time::Duration};
+use std::{fmt, path::PathBuf, time::Duration};
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -8,10 +8,13 @@ use serde::Deserialize;
 use super::Secret;
 
 /// How to reach NATS and how to keep the streams there.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Nats {
-    /// One server, `nats://host:4222` or `tls://host:4222`; several may be separated by commas.
+    /// The file this section was read from, to read the login again for each new connection; none when it comes from elsewhere.
+    #[serde(skip)]
+    pub file: Option<PathBuf>,
+    /// One server, `nats://host:4222` or `tls://host:4222`; several may be separated by commas. It may hold a login: `nats://user:password@host`.
     pub url: Option<String>,
     /// Several servers of one cluster.
     pub urls: Vec<String>,
@@ -46,6 +49,7 @@ pub struct Nats {
 impl Default for Nats {
     fn default() -> Self {
         Self {
+            file: None,
             url: None,
             urls: Vec::new(),
             prefix: "herald".to_owned(),
@@ -65,7 +69,22 @@ impl Default for Nats {
     }
 }
 
+/// An address may hold a login, so none is printed.
+impl fmt::Debug for Nats {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Nats").field("prefix", &self.prefix).finish_non_exhaustive()
+    }
+}
+
 impl Nats {
+    /// Returns this section with the logins that its file holds now; as it is when the file cannot be used.
+    #[must_use]
+    pub fn read_again(&self) -> Self {
+        let found = self.file.as_ref().and_then(|file| super::Config::load(file).ok()).map(|loaded| loaded.config.nats);
+        let Some(Self { user, password, token, nkey, credentials, .. }) = found else { return self.clone() };
+        Self { user, password, token, nkey, credentials, ..self.clone() }
+    }
+
     /// Returns every configured server, `nats://127.0.0.1:4222` when there is none.
     #[must_use]
     pub fn servers(&self) -> Vec<String> {
@@ -112,9 +131,17 @@ impl Nats {
         if self.tls.cert_file.is_some() != self.tls.key_file.is_some() {
             problems.push(("tls", "certFile and keyFile belong together, one of them is missing".to_owned()));
         }
-        let logins = [self.user.is_some(), self.token.is_some(), self.nkey.is_some(), self.credentials.is_some()];
+        let in_address = self.servers().iter().any(|server| server.contains('@'));
+        let logins = [self.user.is_some(), self.token.is_some(), self.nkey.is_some(), self.credentials.is_some(), in_address];
         if logins.iter().filter(|set| **set).count() > 1 {
-            problems.push(("user", "user, token, nkey and credentials exclude each other, keep one".to_owned()));
+            let message = "user, token, nkey, credentials and a login in the address exclude each other, keep one";
+            problems.push(("user", message.to_owned()));
+        }
+        if self.nkey.as_ref().is_some_and(|seed| nkeys::KeyPair::from_seed(seed.expose().trim()).is_err()) {
+            problems.push((
+                "nkey",
+                "this is no seed of an NKey (58 characters that begin with SU); it is secret, so nothing of it is shown".to_owned(),
+            ));
         }
         if self.password.is_some() && self.user.is_none() {
             problems.push(("password", "needs user beside it".to_owned()));

@@ -6,6 +6,7 @@ mod examples;
 mod gone;
 mod harness;
 mod kill;
+mod login;
 mod outage;
 mod permissions;
 mod reload;
