@@ -34,6 +34,8 @@ pub struct NatsOptions {
     pub store: Option<PathBuf>,
     /// More text for the configuration file, such as `authorization { token: "t" }`.
     pub config: String,
+    /// Variables of its environment, which the configuration may name.
+    pub variables: Vec<(String, String)>,
     /// A file to which the server's log is appended.
     pub log: Option<PathBuf>,
 }
@@ -135,6 +137,7 @@ struct Spec {
     program: PathBuf,
     config: PathBuf,
     store: PathBuf,
+    variables: Vec<(String, String)>,
     log: Option<PathBuf>,
     port: Port,
     monitoring: Port,
@@ -149,7 +152,8 @@ impl Spec {
         let monitoring = Port::take()?;
         let store = options.store.clone().unwrap_or_else(|| scratch.path().join("jetstream"));
         let config = scratch.path().join("nats.conf");
-        let spec = Self { name: name.to_owned(), program, config, store, log: options.log.clone(), port, monitoring, _scratch: scratch };
+        let (variables, log) = (options.variables.clone(), options.log.clone());
+        let spec = Self { name: name.to_owned(), program, config, store, variables, log, port, monitoring, _scratch: scratch };
         spec.configure(&options.config)?;
         Ok(spec)
     }
@@ -165,7 +169,7 @@ impl Spec {
 
     fn spawn(&self) -> Result<Process> {
         let mut command = Command::new(&self.program);
-        command.arg("--config").arg(&self.config);
+        command.arg("--config").arg(&self.config).envs(self.variables.iter().map(|(name, value)| (name, value)));
         Process::spawn(&self.name, &command, self.log.as_deref())
     }
 }

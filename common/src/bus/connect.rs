@@ -34,6 +34,8 @@ impl Bus {
         let servers = Servers::of(settings)?;
         let shown = servers.shown.clone();
         let subjects = Subjects::new(&settings.prefix);
+        let inbox =
+            settings.inbox_prefix.clone().unwrap_or_else(|| subjects.inbox(servers.user(settings).as_deref().unwrap_or(client_name)));
         let (connected, mut connects) = watch::channel(0_u64);
         let mut pause = Pauses::default();
         let client = loop {
@@ -43,7 +45,7 @@ impl Bus {
                 settings: settings.clone(),
                 connected: connected.clone(),
             };
-            let options = options(settings, &servers, reports).name(client_name).custom_inbox_prefix(subjects.inbox(client_name));
+            let options = options(settings, &servers, reports).name(client_name).custom_inbox_prefix(&inbox);
             let error = tokio::select! {
                 () = shutdown.cancelled() => anyhow::bail!("stopped while waiting for NATS at {shown}"),
                 result = options.connect(&servers.addresses[..]) => match result {

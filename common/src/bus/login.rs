@@ -69,6 +69,14 @@ impl Servers {
         self.login.clone().unwrap_or_else(|| Login::of(&settings.read_again()))
     }
 
+    /// Returns the user that logs in, where the login has a name for it.
+    pub(super) fn user(&self, settings: &Nats) -> Option<String> {
+        match self.login(settings) {
+            Login::Password { user, .. } => Some(user),
+            _ => None,
+        }
+    }
+
     /// Says which settings the login comes from.
     pub(super) fn origin(&self, settings: &Nats) -> &'static str {
         if self.login.is_some() {

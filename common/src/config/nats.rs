@@ -20,6 +20,8 @@ pub struct Nats {
     pub urls: Vec<String>,
     /// First token of every subject and, in capitals, of every stream.
     pub prefix: String,
+    /// Where answers are received: `_INBOX.<prefix>.<user>`, or the stage's name without a user, when left out.
+    pub inbox_prefix: Option<String>,
     /// User name for user and password login.
     pub user: Option<String>,
     /// Password for user and password login.
@@ -53,6 +55,7 @@ impl Default for Nats {
             url: None,
             urls: Vec::new(),
             prefix: "herald".to_owned(),
+            inbox_prefix: None,
             user: None,
             password: None,
             token: None,
@@ -115,6 +118,11 @@ impl Nats {
         let valid = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
         if self.prefix.is_empty() || !self.prefix.chars().all(valid) {
             problems.push(("prefix", "must be letters, digits, - or _".to_owned()));
+        }
+        let is_token = |token: &str| !token.is_empty() && token.chars().all(|c| valid(c) || c == '$');
+        if self.inbox_prefix.as_ref().is_some_and(|inbox| !inbox.split('.').all(is_token)) {
+            problems
+                .push(("inboxPrefix", "must be words of letters, digits, -, _ or $ with dots between, such as _INBOX.router".to_owned()));
         }
         if !matches!(self.replicas, 1 | 3 | 5) {
             problems.push(("replicas", format!("found {}, must be 1, 3 or 5", self.replicas)));

@@ -1,3 +1,4 @@
 //! The bus on real nats-servers.
 
 mod bus;
+mod permissions;

@@ -1,5 +1,6 @@
 //! The four binaries together, on a real nats-server and a real kube-apiserver.
 
+mod authorization;
 mod check;
 mod delivery;
 mod examples;
@@ -7,6 +8,7 @@ mod gone;
 mod harness;
 mod kill;
 mod login;
+mod manifests;
 mod outage;
 mod permissions;
 mod reload;

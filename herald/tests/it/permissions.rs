@@ -1,7 +1,5 @@
 //! The permissions that ship with Herald are enough, and no more.
 
-use std::process::Command;
-
 use anyhow::{Context as _, Result, ensure};
 use herald_testkit::{
     kubernetes::{ApiClient, ControlPlane},
@@ -10,17 +8,10 @@ use herald_testkit::{
 };
 use serde_json::{Value, json};
 
-use crate::harness::{Pipeline, USUAL, event, identity, namespace, pod};
-
-/// Renders a kustomization of the repository.
-fn render(folder: &str) -> Result<Vec<Value>> {
-    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../k8s/");
-    let kubectl = Tool::Kubectl.path()?;
-    let rendered = Command::new(kubectl).args(["kustomize", &format!("{root}{folder}")]).output()?;
-    ensure!(rendered.status.success(), "kubectl kustomize {folder}: {}", String::from_utf8_lossy(&rendered.stderr));
-    let text = String::from_utf8(rendered.stdout)?;
-    text.split("\n---\n").map(|document| Ok(serde_saphyr::from_str(document)?)).collect()
-}
+use crate::{
+    harness::{Pipeline, USUAL, event, identity, namespace, pod},
+    manifests::{authorized, render},
+};
 
 /// The path an object is created at.
 fn path_of(object: &Value) -> Result<String> {
@@ -51,8 +42,8 @@ async fn the_manifests_are_accepted_and_their_permissions_are_enough() -> Result
     skip_unless!(Tool::NatsServer, Tool::Etcd, Tool::KubeApiserver, Tool::Kubectl);
     let plane = ControlPlane::shared().await?;
     let admin = plane.admin()?;
-    for folder in ["overlays/external-nats", "overlays/ha", "base"] {
-        ensure!(apply(&admin, &render(folder)?).await? > 20, "{folder} holds next to nothing");
+    for manifests in [render("overlays/external-nats")?, authorized("overlays/ha")?, render("overlays/ha")?, render("base")?] {
+        ensure!(apply(&admin, &manifests).await? > 20, "next to nothing");
     }
     namespace(&admin, "permissions").await?;
     let web = pod(&admin, "permissions", "web").await?;
