@@ -145,12 +145,6 @@ impl Nats {
             let message = "user, token, nkey, credentials and a login in the address exclude each other, keep one";
             problems.push(("user", message.to_owned()));
         }
-        if self.nkey.as_ref().is_some_and(|seed| nkeys::KeyPair::from_seed(seed.expose().trim()).is_err()) {
-            problems.push((
-                "nkey",
-                "this is no seed of an NKey (58 characters that begin with SU); it is secret, so nothing of it is shown".to_owned(),
-            ));
-        }
         if self.password.is_some() && self.user.is_none() {
             problems.push(("password", "needs user beside it".to_owned()));
         }

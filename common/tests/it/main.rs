@@ -2,3 +2,4 @@
 
 mod bus;
 mod permissions;
+mod web_config;

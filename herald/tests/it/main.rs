@@ -5,6 +5,7 @@ mod check;
 mod delivery;
 mod examples;
 mod gone;
+mod guard;
 mod harness;
 mod kill;
 mod login;
