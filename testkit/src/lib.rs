@@ -8,7 +8,7 @@
 //! apiserver   a simulated API server: faults on demand, events at any rate
 //! receiver    a webhook receiver that records and misbehaves
 //! demo        a small workload for an API server to have events of
-//! process, scratch, wait, certs   what the above are made of
+//! process, scratch, wait, certs, confine   what the above are made of
 //! ```
 //!
 //! Everything listens on 127.0.0.1 and ends with the test process, however that ends. Nothing waits without a bound.
@@ -18,6 +18,7 @@ mod serve;
 
 pub mod apiserver;
 pub mod certs;
+pub mod confine;
 pub mod demo;
 pub mod kubernetes;
 pub mod nats;

@@ -14,7 +14,7 @@ use std::{
 use anyhow::{Context, Result, anyhow, bail};
 use serde_json::Value;
 
-use crate::{client, process::Process};
+use crate::{client, confine::confined, process::Process};
 
 /// How long a stage may take to be ready, the servers it needs being there.
 const READY_WITHIN: Duration = Duration::from_secs(60);
@@ -41,12 +41,14 @@ pub struct StageOptions {
     arguments: Vec<OsString>,
     variables: Vec<(OsString, OsString)>,
     log: Option<PathBuf>,
+    /// Where the program is seen when it is confined, and where it may write.
+    confined: Option<(PathBuf, Vec<PathBuf>)>,
 }
 
 impl StageOptions {
     /// Begins with the name of a binary, such as `herald-watcher`.
     pub fn new(name: &str) -> Self {
-        Self { name: name.to_owned(), arguments: Vec::new(), variables: Vec::new(), log: None }
+        Self { name: name.to_owned(), arguments: Vec::new(), variables: Vec::new(), log: None, confined: None }
     }
 
     /// The configuration file.
@@ -88,13 +90,24 @@ impl StageOptions {
         self
     }
 
+    /// Confines it as [`crate::confine::confined`] does: it is seen at `seen` and may write to these folders only.
+    #[must_use]
+    pub fn confined(mut self, seen: &Path, writable: &[&Path]) -> Self {
+        self.confined = Some((seen.to_owned(), writable.iter().map(|folder| folder.to_path_buf()).collect()));
+        self
+    }
+
     /// Starts the stage without waiting for it.
     pub fn start(self) -> Result<Stage> {
         Ok(Stage { process: self.spawn()?, options: self })
     }
 
     fn spawn(&self) -> Result<Process> {
-        let mut command = Command::new(bin(&self.name)?);
+        let program = bin(&self.name)?;
+        let mut command = match &self.confined {
+            None => Command::new(program),
+            Some((seen, writable)) => confined(&program, seen, writable)?,
+        };
         command.args(&self.arguments).args(["--metrics-address", "127.0.0.1:0"]);
         command.envs(self.variables.iter().map(|(name, value)| (name, value)));
         Process::spawn(&self.name, &command, self.log.as_deref())

@@ -12,5 +12,6 @@ mod login;
 mod manifests;
 mod outage;
 mod permissions;
+mod readonly;
 mod reload;
 mod seed;
