@@ -16,6 +16,12 @@ pub struct StageArgs {
     /// Where /metrics, /-/ready and /-/healthy are served; port 0 takes a free one and logs it
     #[arg(long, env = "HERALD_METRICS_ADDRESS", value_name = "HOST:PORT", default_value = ":2112")]
     pub metrics_address: String,
+    /// TLS and logins for that address: a web-config.yml of Prometheus' exporter-toolkit
+    #[arg(long, env = "HERALD_METRICS_TLS_CONFIG", value_name = "FILE")]
+    pub metrics_tls_config: Option<PathBuf>,
+    /// Where /-/ready and /-/healthy are served as well, without TLS and login: for probes, when --metrics-tls-config asks for either
+    #[arg(long, env = "HERALD_PROBE_ADDRESS", value_name = "HOST:PORT")]
+    pub probe_address: Option<String>,
     /// NATS servers, separated by commas, instead of nats.url of the configuration
     #[arg(long, env = "HERALD_NATS", value_name = "URL")]
     pub nats: Option<String>,

@@ -13,6 +13,7 @@ mod connect;
 mod consumer;
 mod dead;
 pub mod inspect;
+mod login;
 mod message;
 mod outbox;
 mod room;

@@ -197,7 +197,9 @@ impl Config {
         let bytes = std::fs::read(path)
             .map_err(|error| fail(Problem::general(format!("cannot read the file: {error}; name it with --conf or HERALD_CONF"))))?;
         let text = text(bytes).map_err(fail)?;
-        Self::parse(&file, &text, &|name| crate::env::var(name))
+        let mut loaded = Self::parse(&file, &text, &|name| crate::env::var(name))?;
+        loaded.config.nats.file = Some(path.to_owned());
+        Ok(loaded)
     }
 
     /// Reads a text; `file` is its name in messages and `lookup` knows the variables.

@@ -9,7 +9,7 @@ use clap::{Args as _, Command, FromArgMatches as _};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    admin,
+    admin::{self, Guard},
     args::{self, StageArgs},
     bus::Bus,
     config::Config,
@@ -176,11 +176,15 @@ impl Process {
     /// Starts metrics, health and the admin server.
     ///
     /// # Errors
-    /// When the admin server's address cannot be used.
+    /// When the admin server's address or its protection cannot be used.
     pub async fn start(config: Config, args: &StageArgs, stop: CancellationToken) -> anyhow::Result<Self> {
         let metrics = Metrics::new(&config.metrics_name_prefix).context("cannot set up metrics")?;
         let health = Health::default();
-        admin::serve(&args.metrics_address, metrics.clone(), health.clone()).await?;
+        let guard = args.metrics_tls_config.as_deref().map(Guard::load).transpose()?;
+        admin::serve(&args.metrics_address, guard, metrics.clone(), health.clone()).await?;
+        if let Some(address) = &args.probe_address {
+            admin::serve_probes(address, health.clone()).await?;
+        }
         shutdown::enforce_grace(stop.clone(), config.shutdown_grace.0);
         let draining = (health.clone(), stop.clone());
         tokio::spawn(async move {

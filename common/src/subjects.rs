@@ -115,6 +115,12 @@ impl Subjects {
         format!("{}_OUT_{}", self.names, name_part(receiver))
     }
 
+    /// Where a user (or a stage that has none) gets its answers, for example `_INBOX.herald.router`: its own, so that NATS can keep others from reading them.
+    #[must_use]
+    pub fn inbox(&self, user: &str) -> String {
+        format!("_INBOX.{}.{}", self.prefix, token(user))
+    }
+
     fn join(&self, stage: &str, tokens: &[&str]) -> String {
         let mut subject = String::with_capacity(96);
         // Writing to a String cannot fail.
@@ -145,6 +151,7 @@ mod tests {
         assert_eq!(subjects.out("my.slack"), "herald.out.my_slack");
         assert_eq!(subjects.out_name("my slack/1"), "HERALD_OUT_my_slack_1");
         assert_eq!(Subjects::new("team-a").name("RAW"), "TEAM-A_RAW");
+        assert_eq!(subjects.inbox("router"), "_INBOX.herald.router");
     }
 
     #[test]

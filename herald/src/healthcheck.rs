@@ -10,10 +10,14 @@ pub(crate) struct HealthcheckArgs {
     /// Where the stage serves /-/ready
     #[arg(long, env = "HERALD_METRICS_ADDRESS", value_name = "HOST:PORT", default_value = ":2112")]
     address: String,
+    /// Where it serves the same without TLS and login, when it does; goes before the other
+    #[arg(long, env = "HERALD_PROBE_ADDRESS", value_name = "HOST:PORT")]
+    probe_address: Option<String>,
 }
 
 pub(crate) async fn run(args: HealthcheckArgs) -> anyhow::Result<()> {
-    let address = args.address.strip_prefix("0.0.0.0").unwrap_or(&args.address);
+    let address = args.probe_address.as_ref().unwrap_or(&args.address);
+    let address = address.strip_prefix("0.0.0.0").unwrap_or(address);
     let host = if address.starts_with(':') { "127.0.0.1" } else { "" };
     let url = format!("http://{host}{address}/-/ready");
     let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(3)).build()?;

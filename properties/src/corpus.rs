@@ -57,10 +57,8 @@ pub(crate) fn events() -> Vec<Value> {
 }
 
 fn templates() -> Vec<Vec<u8>> {
-    let more = [
-        json(include_str!("../../template/tests/conformance/go.json")),
-        json(include_str!("../../template/src/sprig/tests/go.json")),
-    ];
+    let more =
+        [json(include_str!("../../template/tests/conformance/go.json")), json(include_str!("../../template/src/sprig/tests/go.json"))];
     let recorded = members(&TEMPLATES["cases"], "template").chain(more.iter().flat_map(|cases| members(cases, "template")));
     recorded.chain(GREEDY.lines()).map(|text| text.as_bytes().to_vec()).collect()
 }
@@ -106,13 +104,62 @@ fn messages() -> Vec<Vec<u8>> {
 
 fn template_words() -> Vec<String> {
     const SYNTAX: &[&str] = &[
-        "{{", "}}", "{{- ", " -}}", "{{/* ", " */}}", "{{if ", "{{else}}", "{{else if ", "{{else with ", "{{end}}", "{{range ", "{{with ", "{{define \"a\"}}",
-        "{{block \"a\" .}}", "{{template \"a\" .}}", "{{break}}", "{{continue}}", "$", "$x", " := ", " = ", " | ", "(", ")", ".", " nil ", " true ", " false ",
-        "`", "\"", "'a'", "\\u00e9", "0x7f", "1e9", "-1", "1000000", "9223372036854775807", "1+2i", "%v", "%#v", "%+v", "%q", "%x", "%*d", "%-9s", "%[1]v", "%T",
-        "%U", "%c", "%e", "%08.3f",
+        "{{",
+        "}}",
+        "{{- ",
+        " -}}",
+        "{{/* ",
+        " */}}",
+        "{{if ",
+        "{{else}}",
+        "{{else if ",
+        "{{else with ",
+        "{{end}}",
+        "{{range ",
+        "{{with ",
+        "{{define \"a\"}}",
+        "{{block \"a\" .}}",
+        "{{template \"a\" .}}",
+        "{{break}}",
+        "{{continue}}",
+        "$",
+        "$x",
+        " := ",
+        " = ",
+        " | ",
+        "(",
+        ")",
+        ".",
+        " nil ",
+        " true ",
+        " false ",
+        "`",
+        "\"",
+        "'a'",
+        "\\u00e9",
+        "0x7f",
+        "1e9",
+        "-1",
+        "1000000",
+        "9223372036854775807",
+        "1+2i",
+        "%v",
+        "%#v",
+        "%+v",
+        "%q",
+        "%x",
+        "%*d",
+        "%-9s",
+        "%[1]v",
+        "%T",
+        "%U",
+        "%c",
+        "%e",
+        "%08.3f",
     ];
     const BUILTINS: &[&str] = &[
-        "and", "or", "not", "call", "html", "index", "js", "len", "print", "printf", "println", "slice", "urlquery", "eq", "ge", "gt", "le", "lt", "ne",
+        "and", "or", "not", "call", "html", "index", "js", "len", "print", "printf", "println", "slice", "urlquery", "eq", "ge", "gt",
+        "le", "lt", "ne",
     ];
     let functions = sprig::functions().map(|function| function.name.to_owned());
     let mut members = BTreeSet::new();
@@ -138,14 +185,58 @@ fn add_members(described: &StructType, all: &mut BTreeSet<String>) {
 
 fn config_words() -> Vec<String> {
     const SYNTAX: &[&str] = &[
-        ": ", "- ", "\n  ", "\n    ", "\n      ", "[", "]", "{", "}", ", ", "# ", "|\n", ">-\n", "\"", "'", "&a ", "*a", "<<: ", "!!str ", "? ", "---\n", "~", "null",
-        "true", "false", "0", "1", "-1", "0x1f", "1.5", ".inf", "90s", "1m30s", "60/m", "${", "}", ":-", "$${", "{{ ", " }}", "{{ .Message }}", ".*", "(", "[a-z]+",
-        "http://127.0.0.1/", "\u{feff}", "\r\n", "\t",
+        ": ",
+        "- ",
+        "\n  ",
+        "\n    ",
+        "\n      ",
+        "[",
+        "]",
+        "{",
+        "}",
+        ", ",
+        "# ",
+        "|\n",
+        ">-\n",
+        "\"",
+        "'",
+        "&a ",
+        "*a",
+        "<<: ",
+        "!!str ",
+        "? ",
+        "---\n",
+        "~",
+        "null",
+        "true",
+        "false",
+        "0",
+        "1",
+        "-1",
+        "0x1f",
+        "1.5",
+        ".inf",
+        "90s",
+        "1m30s",
+        "60/m",
+        "${",
+        "}",
+        ":-",
+        "$${",
+        "{{ ",
+        " }}",
+        "{{ .Message }}",
+        ".*",
+        "(",
+        "[a-z]+",
+        "http://127.0.0.1/",
+        "\u{feff}",
+        "\r\n",
+        "\t",
     ];
     let mut keys = BTreeSet::from(["name".to_owned(), "receivers".to_owned()]);
     let mut generator = SchemaSettings::draft07().into_generator();
-    let mut schemas =
-        vec![generator.root_schema_for::<Config>().to_value(), generator.root_schema_for::<ReceiverOptions>().to_value()];
+    let mut schemas = vec![generator.root_schema_for::<Config>().to_value(), generator.root_schema_for::<ReceiverOptions>().to_value()];
     schemas.extend(registry::KINDS.iter().map(|row| row.schema(&mut generator).to_value()));
     schemas.push(Value::Object(generator.take_definitions(true)));
     schemas.iter().for_each(|schema| add_keys(schema, &mut keys));
@@ -168,8 +259,27 @@ fn add_keys(schema: &Value, keys: &mut BTreeSet<String>) {
 
 fn event_words() -> Vec<String> {
     const SYNTAX: &[&str] = &[
-        "{", "}", "[", "]", ":", ",", "\"", "null", "true", "false", "0", "-1", "2147483648", "1e3", "\\u2028", "\\ud800", "\"2024-02-29T23:59:60Z\"",
-        "\"2024-07-04T18:20:01.123456789+02:00\"", "\"0001-01-01T00:00:00Z\"", "\"-009999-01-02T01:59:59Z\"", "\"9999-12-30T22:00:00.999999999Z\"",
+        "{",
+        "}",
+        "[",
+        "]",
+        ":",
+        ",",
+        "\"",
+        "null",
+        "true",
+        "false",
+        "0",
+        "-1",
+        "2147483648",
+        "1e3",
+        "\\u2028",
+        "\\ud800",
+        "\"2024-02-29T23:59:60Z\"",
+        "\"2024-07-04T18:20:01.123456789+02:00\"",
+        "\"0001-01-01T00:00:00Z\"",
+        "\"-009999-01-02T01:59:59Z\"",
+        "\"9999-12-30T22:00:00.999999999Z\"",
     ];
     let mut keys = BTreeSet::new();
     events().iter().chain([&json(EVENT_JSON)]).for_each(|event| add_event_keys(event, &mut keys));

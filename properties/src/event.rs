@@ -116,7 +116,12 @@ fn pairs(map: &StringMap) -> Pairs<'_> {
     map.iter().map(|(key, value)| (Cow::from(key.as_str()), Cow::from(value.as_str()))).collect()
 }
 
-fn seen_by_rules<'a>(enriched: &'a EnrichedEvent, labels: &'a Pairs<'_>, annotations: &'a Pairs<'_>, reporting_fields: bool) -> rule::Event<'a> {
+fn seen_by_rules<'a>(
+    enriched: &'a EnrichedEvent,
+    labels: &'a Pairs<'_>,
+    annotations: &'a Pairs<'_>,
+    reporting_fields: bool,
+) -> rule::Event<'a> {
     let event = &enriched.event;
     let or = |own: &'a str, other: &'a str| if own.is_empty() && reporting_fields { other } else { own };
     let series = event.series.as_ref().filter(|_| reporting_fields && event.count == 0);

@@ -65,6 +65,14 @@ impl Authority {
         self.sign(&params)
     }
 
+    /// Makes a client certificate with host names and IP addresses as its alternative names.
+    pub fn client_of(&self, hosts: &[&str]) -> Result<Identity> {
+        let hosts: Vec<String> = hosts.iter().map(|&host| host.to_owned()).collect();
+        let mut params = CertificateParams::new(hosts).context("not a host name")?;
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+        self.sign(&params)
+    }
+
     fn sign(&self, params: &CertificateParams) -> Result<Identity> {
         let key = KeyPair::generate().context("could not make a key")?;
         let certificate = params.signed_by(&key, &self.issuer).context("could not sign a certificate")?.pem();

@@ -9,7 +9,7 @@
 //! receiver    a webhook receiver that records and misbehaves
 //! chaos       a campaign that breaks everything around the binaries and accounts for every event
 //! demo        a small workload for an API server to have events of
-//! process, scratch, wait, certs   what the above are made of
+//! process, scratch, wait, certs, confine   what the above are made of
 //! ```
 //!
 //! Everything listens on 127.0.0.1 and ends with the test process, however that ends. Nothing waits without a bound.
@@ -20,6 +20,7 @@ mod serve;
 pub mod apiserver;
 pub mod certs;
 pub mod chaos;
+pub mod confine;
 pub mod demo;
 pub mod kubernetes;
 pub mod nats;

@@ -4,6 +4,7 @@
 //! client sees is a server that was away.
 
 mod cluster;
+mod operator;
 
 use std::{
     ffi::OsString,
@@ -14,7 +15,7 @@ use std::{
 
 use anyhow::{Context, Result};
 
-pub use self::cluster::NatsCluster;
+pub use self::{cluster::NatsCluster, operator::Operator};
 use crate::{
     client,
     process::{self, Process},
@@ -34,6 +35,8 @@ pub struct NatsOptions {
     pub store: Option<PathBuf>,
     /// More text for the configuration file, such as `authorization { token: "t" }`.
     pub config: String,
+    /// Variables of its environment, which the configuration may name.
+    pub variables: Vec<(String, String)>,
     /// A file to which the server's log is appended.
     pub log: Option<PathBuf>,
     /// A program that becomes the server, with its arguments, such as `nsenter`; none by default.
@@ -115,6 +118,18 @@ impl NatsServer {
         self.process.kill();
     }
 
+    /// The number of clients that are connected and logged in; `None` while the server does not answer.
+    pub async fn connections(&self) -> Option<u64> {
+        let page = client::get(&format!("{}/connz", self.monitoring_url())).await?;
+        serde_json::from_str::<serde_json::Value>(&page).ok()?["num_connections"].as_u64()
+    }
+
+    /// Puts other text in the place of [`NatsOptions::config`] and starts the server again with it.
+    pub async fn reconfigure(&mut self, config: &str) -> Result<()> {
+        self.spec.configure(config)?;
+        self.restart().await
+    }
+
     /// Starts the server again on the same ports and folder, killing it before when it runs, and waits until it is ready.
     pub async fn restart(&mut self) -> Result<()> {
         self.start_again()?;
@@ -136,6 +151,7 @@ struct Spec {
     program: PathBuf,
     config: PathBuf,
     store: PathBuf,
+    variables: Vec<(String, String)>,
     log: Option<PathBuf>,
     within: Vec<OsString>,
     port: Port,
@@ -150,21 +166,25 @@ impl Spec {
         let scratch = Scratch::new(name)?;
         let monitoring = Port::take()?;
         let store = options.store.clone().unwrap_or_else(|| scratch.path().join("jetstream"));
-        let config = format!(
-            "server_name: {name}\nlisten: \"{}\"\nhttp: \"{}\"\njetstream {{ store_dir: {:?} }}\n{}\n",
-            port.address(),
-            monitoring.address(),
-            store.to_str().context("the path of a JetStream folder has to be valid UTF-8")?,
-            options.config,
-        );
-        let config = scratch.write("nats.conf", &config)?;
-        let (log, within) = (options.log.clone(), options.within.clone());
-        Ok(Self { name: name.to_owned(), program, config, store, log, within, port, monitoring, _scratch: scratch })
+        let config = scratch.path().join("nats.conf");
+        let (variables, log, within) = (options.variables.clone(), options.log.clone(), options.within.clone());
+        let spec = Self { name: name.to_owned(), program, config, store, variables, log, within, port, monitoring, _scratch: scratch };
+        spec.configure(&options.config)?;
+        Ok(spec)
+    }
+
+    /// Writes the configuration file; `more` comes after what every server has.
+    fn configure(&self, more: &str) -> Result<()> {
+        let Self { name, port, monitoring, .. } = self;
+        let store = self.store.to_str().context("the path of a JetStream folder has to be valid UTF-8")?;
+        let (listen, http) = (port.address(), monitoring.address());
+        let text = format!("server_name: {name}\nlisten: \"{listen}\"\nhttp: \"{http}\"\njetstream {{ store_dir: {store:?} }}\n{more}\n");
+        std::fs::write(&self.config, text).with_context(|| format!("could not write {}", self.config.display()))
     }
 
     fn spawn(&self) -> Result<Process> {
         let mut command = process::within(&self.within, &self.program);
-        command.arg("--config").arg(&self.config);
+        command.arg("--config").arg(&self.config).envs(self.variables.iter().map(|(name, value)| (name, value)));
         Process::spawn(&self.name, &command, self.log.as_deref())
     }
 }

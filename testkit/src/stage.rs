@@ -15,6 +15,7 @@ use serde_json::Value;
 
 use crate::{
     client,
+    confine::confined,
     process::{self, Process},
 };
 
@@ -54,12 +55,22 @@ pub struct StageOptions {
     log: Option<PathBuf>,
     folder: Option<PathBuf>,
     wrapper: Vec<OsString>,
+    /// Where the program is seen when it is confined, and where it may write.
+    confined: Option<(PathBuf, Vec<PathBuf>)>,
 }
 
 impl StageOptions {
     /// Begins with the name of a binary, such as `herald-watcher`.
     pub fn new(name: &str) -> Self {
-        Self { name: name.to_owned(), arguments: Vec::new(), variables: Vec::new(), log: None, folder: None, wrapper: Vec::new() }
+        Self {
+            name: name.to_owned(),
+            arguments: Vec::new(),
+            variables: Vec::new(),
+            log: None,
+            folder: None,
+            wrapper: Vec::new(),
+            confined: None,
+        }
     }
 
     /// The configuration file.
@@ -115,6 +126,13 @@ impl StageOptions {
         self
     }
 
+    /// Confines it as [`crate::confine::confined`] does: it is seen at `seen` and may write to these folders only.
+    #[must_use]
+    pub fn confined(mut self, seen: &Path, writable: &[&Path]) -> Self {
+        self.confined = Some((seen.to_owned(), writable.iter().map(|folder| folder.to_path_buf()).collect()));
+        self
+    }
+
     /// Starts the stage without waiting for it.
     pub fn start(self) -> Result<Stage> {
         Ok(Stage { process: self.spawn()?, options: self })
@@ -125,7 +143,10 @@ impl StageOptions {
             Some(folder) => bin_of(&self.name, folder)?,
             None => bin(&self.name)?,
         };
-        let mut command = process::within(&self.wrapper, &program);
+        let mut command = match &self.confined {
+            None => process::within(&self.wrapper, &program),
+            Some((seen, writable)) => confined(&program, seen, writable)?,
+        };
         command.args(&self.arguments).args(["--metrics-address", "127.0.0.1:0"]);
         command.envs(self.variables.iter().map(|(name, value)| (name, value)));
         Process::spawn(&self.name, &command, self.log.as_deref())

@@ -12,6 +12,8 @@ use std::{
     process::Command,
 };
 
+use crate::confine;
+
 /// A program that tests run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tool {
@@ -27,6 +29,8 @@ pub enum Tool {
     Nats,
     /// The Python client of NATS: a folder for `PYTHONPATH`.
     NatsPy,
+    /// `unshare` of util-linux, where it may make mount namespaces.
+    Unshare,
 }
 
 impl fmt::Display for Tool {
@@ -54,6 +58,7 @@ impl Tool {
             Self::Kubectl => "kubectl",
             Self::Nats => "nats",
             Self::NatsPy => "nats-py",
+            Self::Unshare => "unshare",
         }
     }
 
@@ -63,7 +68,7 @@ impl Tool {
             Self::NatsServer => Some("2.15.1"),
             Self::Etcd => Some("3.6.7"),
             Self::KubeApiserver => Some("1.36.3"),
-            Self::Kubectl => None,
+            Self::Kubectl | Self::Unshare => None,
             Self::Nats => Some("0.5.1"),
             Self::NatsPy => Some("2.16.0"),
         }
@@ -76,12 +81,16 @@ impl Tool {
             Self::Etcd => [3, 5],
             Self::KubeApiserver => [1, 30],
             Self::Nats => [0, 1],
-            Self::Kubectl | Self::NatsPy => [0, 0],
+            Self::Kubectl | Self::NatsPy | Self::Unshare => [0, 0],
         }
     }
 
     /// The path of the program, or where it was looked for in vain.
     pub fn path(self) -> Result<PathBuf, Missing> {
+        if self == Self::Unshare && !confine::is_possible() {
+            let remedy = "install util-linux, and run the tests as root or allow user namespaces";
+            return Err(Missing { tool: self, places: "PATH that may make a mount namespace".to_owned(), remedy });
+        }
         let mut places = Vec::new();
         if self == Self::NatsServer {
             if let Some(program) = environment("HERALD_NATS_SERVER") {

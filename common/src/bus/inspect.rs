@@ -233,6 +233,7 @@ impl Bus {
         self.ensure_stream(stream).await?;
         let deliver_policy = deliver_policy(from)?;
         let config = pull::OrderedConfig {
+            name: Some(passing_name()),
             deliver_policy,
             filter_subjects: filters,
             replay_policy: ReplayPolicy::Instant,
@@ -279,6 +280,7 @@ impl Bus {
         }
         let deliver_policy = deliver_policy(from)?;
         let config = pull::Config {
+            name: Some(passing_name()),
             deliver_policy,
             filter_subjects: filters.to_vec(),
             ack_policy: jetstream::consumer::AckPolicy::None,
@@ -288,6 +290,11 @@ impl Bus {
         let consumer = self.jetstream().create_consumer_on_stream(config, name).await?;
         Ok(consumer.cached_info().num_pending > 0)
     }
+}
+
+/// A name for a consumer that passes. Without one, NATS would not see from the subject which consumer is asked for, and permissions could not tell either.
+fn passing_name() -> String {
+    format!("herald-{:016x}", rand::random::<u64>())
 }
 
 /// Where a consumer begins.

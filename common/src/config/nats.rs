@@ -2,7 +2,7 @@
 
 mod outside;
 
-use std::{path::PathBuf, time::Duration};
+use std::{fmt, path::PathBuf, time::Duration};
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -10,15 +10,20 @@ use serde::Deserialize;
 use super::{Findings, Node, Secret};
 
 /// How to reach NATS and how to keep the streams there.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Nats {
-    /// One server, `nats://host:4222` or `tls://host:4222`; several may be separated by commas.
+    /// The file this section was read from, to read the login again for each new connection; none when it comes from elsewhere.
+    #[serde(skip)]
+    pub file: Option<PathBuf>,
+    /// One server, `nats://host:4222` or `tls://host:4222`; several may be separated by commas. It may hold a login: `nats://user:password@host`.
     pub url: Option<String>,
     /// Several servers of one cluster.
     pub urls: Vec<String>,
     /// First token of every subject and, in capitals, of every stream.
     pub prefix: String,
+    /// Where answers are received: `_INBOX.<prefix>.<user>`, or the stage's name without a user, when left out.
+    pub inbox_prefix: Option<String>,
     /// User name for user and password login.
     pub user: Option<String>,
     /// Password for user and password login.
@@ -48,9 +53,11 @@ pub struct Nats {
 impl Default for Nats {
     fn default() -> Self {
         Self {
+            file: None,
             url: None,
             urls: Vec::new(),
             prefix: "herald".to_owned(),
+            inbox_prefix: None,
             user: None,
             password: None,
             token: None,
@@ -67,7 +74,22 @@ impl Default for Nats {
     }
 }
 
+/// An address may hold a login, so none is printed.
+impl fmt::Debug for Nats {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Nats").field("prefix", &self.prefix).finish_non_exhaustive()
+    }
+}
+
 impl Nats {
+    /// Returns this section with the logins that its file holds now; as it is when the file cannot be used.
+    #[must_use]
+    pub fn read_again(&self) -> Self {
+        let found = self.file.as_ref().and_then(|file| super::Config::load(file).ok()).map(|loaded| loaded.config.nats);
+        let Some(Self { user, password, token, nkey, credentials, .. }) = found else { return self.clone() };
+        Self { user, password, token, nkey, credentials, ..self.clone() }
+    }
+
     /// Returns every configured server, `nats://127.0.0.1:4222` when there is none.
     #[must_use]
     pub fn servers(&self) -> Vec<String> {
@@ -119,6 +141,9 @@ impl Nats {
             let age = limits.max_age_seconds.is_none_or(|age| age <= MOST_SECONDS);
             require(age, &format!("streams.{name}.maxAgeSeconds"), &format!("must be at most {MOST_SECONDS}, or 0 for no limit"));
         }
+        let is_token = |token: &str| !token.is_empty() && token.chars().all(|c| valid(c) || c == '$');
+        let is_inbox = self.inbox_prefix.as_ref().is_none_or(|inbox| inbox.split('.').all(is_token));
+        require(is_inbox, "inboxPrefix", "must be words of letters, digits, -, _ or $ with dots between, such as _INBOX.router");
         let mut refuse = |path: &str, message: String| findings.errors.push(root.problem_at(&format!("nats.{path}"), message));
         for (present, absent, pair) in [
             (&self.tls.cert_file, &self.tls.key_file, ["tls.certFile", "keyFile"]),
@@ -133,10 +158,12 @@ impl Nats {
             ("token", self.token.is_some()),
             ("nkey", self.nkey.is_some()),
             ("credentials", self.credentials.is_some()),
+            ("url", self.servers().iter().any(|server| server.contains('@'))),
         ];
         let set: Vec<&str> = logins.into_iter().filter(|(_, set)| *set).map(|(key, _)| key).collect();
         if let [_, second, ..] = set[..] {
-            refuse(second, format!("{} exclude each other, keep one of them", set.join(" and ")));
+            let all: Vec<&str> = set.iter().map(|key| if *key == "url" { "a login in the address" } else { key }).collect();
+            refuse(second, format!("{} exclude each other, keep one of them", all.join(" and ")));
         }
         if self.password.is_some() && self.user.is_none() {
             refuse("password", "needs user beside it".to_owned());

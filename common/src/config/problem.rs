@@ -69,7 +69,7 @@ pub struct ConfigError {
 }
 
 impl ConfigError {
-    pub(super) fn new(file: &str, mut problems: Vec<Problem>) -> Self {
+    pub(crate) fn new(file: &str, mut problems: Vec<Problem>) -> Self {
         problems.sort_by_key(|problem| (problem.line, problem.column));
         Self { file: file.to_owned(), problems }
     }

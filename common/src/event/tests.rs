@@ -85,7 +85,8 @@ fn a_time_that_cannot_be_printed_so_that_it_is_read_again_is_unset() {
         let event: Event = serde_json::from_str(&format!(r#"{{"eventTime":"{unset}","firstTimestamp":"{unset}"}}"#)).expect("decodes");
         assert_eq!(event, Event::default(), "{unset}");
     }
-    for kept in ["0000-01-01T00:00:00.000000Z", "0000-12-31T23:59:59.500000Z", "1969-12-31T23:59:59.999999Z", "9999-12-30T22:00:00.999999Z"] {
+    for kept in ["0000-01-01T00:00:00.000000Z", "0000-12-31T23:59:59.500000Z", "1969-12-31T23:59:59.999999Z", "9999-12-30T22:00:00.999999Z"]
+    {
         let event: Event = serde_json::from_str(&format!(r#"{{"eventTime":"{kept}"}}"#)).expect("decodes");
         assert_eq!(serde_json::to_value(&event).expect("encodes")["eventTime"], kept);
     }

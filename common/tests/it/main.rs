@@ -1,3 +1,5 @@
 //! The bus on real nats-servers.
 
 mod bus;
+mod permissions;
+mod web_config;

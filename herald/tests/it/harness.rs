@@ -43,14 +43,26 @@ impl Pipeline {
 
     /// Starts a pipeline of these kubeconfigs (one a stage) and this configuration, in which `OUT` stands for the path of the file.
     pub(crate) async fn launch(kubeconfigs: &[&Path; 4], enrichers: usize, config: &str) -> Result<Self> {
+        let nats = NatsServer::start().await?;
+        let urls = STAGES.map(|_| nats.url());
+        Self::launch_on(nats, &urls, kubeconfigs, enrichers, config).await
+    }
+
+    /// Starts a pipeline on a NATS that each stage reaches at an address of its own.
+    pub(crate) async fn launch_on(
+        nats: NatsServer,
+        urls: &[String; 4],
+        kubeconfigs: &[&Path; 4],
+        enrichers: usize,
+        config: &str,
+    ) -> Result<Self> {
         let scratch = Scratch::new("pipeline")?;
         let config = config.replace("OUT", &scratch.path().join("out.json").display().to_string());
         let conf = scratch.write("config.yaml", &config)?;
-        let nats = NatsServer::start().await?;
         let mut stages = Vec::new();
-        for (name, kubeconfig) in STAGES.iter().zip(kubeconfigs) {
+        for ((name, kubeconfig), url) in STAGES.iter().zip(kubeconfigs).zip(urls) {
             for _ in 0..if *name == "herald-enricher" { enrichers } else { 1 } {
-                stages.push(StageOptions::new(name).conf(&conf).kubeconfig(kubeconfig).nats(&nats.url()).start()?);
+                stages.push(StageOptions::new(name).conf(&conf).kubeconfig(kubeconfig).nats(url).start()?);
             }
         }
         let pipeline = Self { nats, stages, scratch };

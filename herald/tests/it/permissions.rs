@@ -1,6 +1,6 @@
 //! The permissions that ship with Herald are enough, and no more.
 
-use std::process::Command;
+use std::collections::BTreeSet;
 
 use anyhow::{Context as _, Result, ensure};
 use herald_testkit::{
@@ -10,17 +10,10 @@ use herald_testkit::{
 };
 use serde_json::{Value, json};
 
-use crate::harness::{Pipeline, USUAL, event, identity, namespace, pod};
-
-/// Renders a kustomization of the repository.
-fn render(folder: &str) -> Result<Vec<Value>> {
-    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../k8s/");
-    let kubectl = Tool::Kubectl.path()?;
-    let rendered = Command::new(kubectl).args(["kustomize", &format!("{root}{folder}")]).output()?;
-    ensure!(rendered.status.success(), "kubectl kustomize {folder}: {}", String::from_utf8_lossy(&rendered.stderr));
-    let text = String::from_utf8(rendered.stdout)?;
-    text.split("\n---\n").map(|document| Ok(serde_saphyr::from_str(document)?)).collect()
-}
+use crate::{
+    harness::{Pipeline, USUAL, event, identity, namespace, pod},
+    manifests::{authorized, render},
+};
 
 /// The path an object is created at.
 fn path_of(object: &Value) -> Result<String> {
@@ -51,8 +44,8 @@ async fn the_manifests_are_accepted_and_their_permissions_are_enough() -> Result
     skip_unless!(Tool::NatsServer, Tool::Etcd, Tool::KubeApiserver, Tool::Kubectl);
     let plane = ControlPlane::shared().await?;
     let admin = plane.admin()?;
-    for folder in ["overlays/external-nats", "overlays/ha", "base"] {
-        ensure!(apply(&admin, &render(folder)?).await? > 20, "{folder} holds next to nothing");
+    for manifests in [render("overlays/external-nats")?, authorized("overlays/ha")?, render("overlays/ha")?, render("base")?] {
+        ensure!(apply(&admin, &manifests).await? > 20, "next to nothing");
     }
     namespace(&admin, "permissions").await?;
     let web = pod(&admin, "permissions", "web").await?;
@@ -118,5 +111,85 @@ async fn a_role_in_each_namespace_is_enough_for_a_watcher_of_namespaces() -> Res
         wanted.push(identity(&event(&admin, space, "e", &web, "Pod").await?));
     }
     pipeline.wait_for(&wanted).await?;
+    Ok(())
+}
+
+/// What an account may do in a namespace beyond what every account may, one `verb resource` (with the names it is limited to) each.
+async fn rights(plane: &ControlPlane, account: &str, namespace: &str) -> Result<BTreeSet<String>> {
+    let client = plane.client_for(&plane.service_account("herald", account).await?)?;
+    let review = json!({"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectRulesReview", "spec": {"namespace": namespace}});
+    let review = client.create("/apis/authorization.k8s.io/v1/selfsubjectrulesreviews", &review).await?;
+    ensure!(review["status"]["incomplete"] == json!(false), "{review}");
+    let mut all = BTreeSet::new();
+    for rule in review["status"]["resourceRules"].as_array().context("rules")? {
+        let words = |key: &str| rule[key].as_array().into_iter().flatten().filter_map(Value::as_str).collect::<Vec<_>>();
+        let names = words("resourceNames").join(",");
+        for verb in words("verbs") {
+            for group in words("apiGroups") {
+                for resource in words("resources") {
+                    all.insert(format!("{verb} {} {names}", format!("{resource}.{group}").trim_end_matches('.')).trim_end().to_owned());
+                }
+            }
+        }
+    }
+    Ok(all)
+}
+
+#[tokio::test]
+async fn nobody_may_more_than_its_work_needs() -> Result<()> {
+    skip_unless!(Tool::Etcd, Tool::KubeApiserver, Tool::Kubectl);
+    let plane = ControlPlane::shared().await?;
+    let admin = plane.admin()?;
+    apply(&admin, &render("base")?).await?;
+    admin.create("/api/v1/namespaces/herald/serviceaccounts", &json!({"metadata": {"name": "anybody"}})).await?;
+    let secret = json!({"metadata": {"name": "kept"}});
+    admin.create("/api/v1/namespaces/herald/secrets", &secret).await?;
+    let anybody = rights(plane, "anybody", "herald").await?;
+    let of = async |account: &str, namespace: &str| -> Result<BTreeSet<String>> {
+        Ok(rights(plane, account, namespace).await?.difference(&anybody).cloned().collect())
+    };
+    let set = |rights: &[&str]| rights.iter().map(ToString::to_string).collect::<BTreeSet<_>>();
+    let events = ["list events", "watch events"];
+    let lease = ["create", "get", "patch", "update"].map(|verb| match verb {
+        "create" => "create leases.coordination.k8s.io".to_owned(),
+        verb => format!("{verb} leases.coordination.k8s.io herald-watcher,kubernetes-event-exporter"),
+    });
+    let with_lease: BTreeSet<String> = set(&events).into_iter().chain(lease).collect();
+    ensure!(of("herald-watcher", "herald").await? == with_lease, "watcher: {:?}", of("herald-watcher", "herald").await?);
+    ensure!(of("herald-watcher", "default").await? == set(&events), "the lease is of its own namespace only");
+    for namespace in ["herald", "default"] {
+        let enricher = of("herald-enricher", namespace).await?;
+        ensure!(enricher.len() > 20, "{enricher:?}");
+        for right in &enricher {
+            let resource = right.strip_prefix("get ").with_context(|| format!("the enricher may {right}"))?;
+            ensure!(!["*", "secrets", "configmaps"].iter().any(|kept| resource.contains(kept)), "the enricher may {right}");
+        }
+        for account in ["herald-router", "herald-sinks"] {
+            ensure!(of(account, namespace).await?.is_empty(), "{account} may {:?}", of(account, namespace).await?);
+        }
+    }
+    // And as the API server answers.
+    for account in ["herald-watcher", "herald-enricher", "herald-router", "herald-sinks"] {
+        let client = plane.client_for(&plane.service_account("herald", account).await?)?;
+        for path in [
+            "/api/v1/namespaces/herald/secrets/kept",
+            "/api/v1/secrets",
+            "/api/v1/configmaps",
+            "/api/v1/namespaces/herald/configmaps/herald",
+        ] {
+            ensure!(client.get(path).await.is_err_and(|error| error.code() == Some(403)), "{account} reads {path}");
+        }
+        let event = json!({"metadata": {"name": "forged"}, "involvedObject": {"namespace": "herald"}});
+        for (path, object) in
+            [("events", &event), ("secrets", &json!({"metadata": {"name": "new"}})), ("pods", &json!({"metadata": {"name": "new"}}))]
+        {
+            let answer = client.create(&format!("/api/v1/namespaces/herald/{path}"), object).await;
+            ensure!(answer.is_err_and(|error| error.code() == Some(403)), "{account} makes {path}");
+        }
+        ensure!(
+            client.delete("/api/v1/namespaces/herald/secrets/kept").await.is_err_and(|error| error.code() == Some(403)),
+            "{account} deletes"
+        );
+    }
     Ok(())
 }

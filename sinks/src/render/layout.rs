@@ -97,7 +97,9 @@ fn scalar(text: &str) -> Result<Vec<u8>, String> {
     }
     let is_number = text.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'+' | b'-' | b'.' | b'e' | b'E'));
     match text.parse::<f64>() {
-        Ok(number) if is_number && number.is_finite() => json::encode(&Value::float64(number), true, usize::MAX).map_err(|error| error.to_string()),
+        Ok(number) if is_number && number.is_finite() => {
+            json::encode(&Value::float64(number), true, usize::MAX).map_err(|error| error.to_string())
+        }
         Err(_) if !text.trim_start_matches(['-', '+']).starts_with('.') => Ok(string(text.as_bytes())),
         _ => Err("which is a number that JSON does not have; put it in quotes to send the text".to_owned()),
     }

@@ -70,10 +70,22 @@ fn what_is_long_counts_as_more_than_one_step() {
     let long = |part: &str| part.repeat(200);
     assert_eq!(outcome(format!("{{{{range 100}}}}{{{{and {}}}}}{{{{end}}}}", long("1 ")), FEW), spent);
     assert_eq!(outcome(format!("{{{{range 100}}}}{{{{$x := $.Labels{}}}}}{{{{end}}}}", long(".x")), FEW), spent);
-    assert_eq!(outcome(format!("{}{{{{range 1000}}}}{{{{$y := $}}}}{{{{end}}}}", (0..2000).map(|i| format!("{{{{$x{i} := 1}}}}")).collect::<String>()), FEW), spent);
+    assert_eq!(
+        outcome(
+            format!("{}{{{{range 1000}}}}{{{{$y := $}}}}{{{{end}}}}", (0..2000).map(|i| format!("{{{{$x{i} := 1}}}}")).collect::<String>()),
+            FEW
+        ),
+        spent
+    );
     assert_eq!(outcome("{{$s := repeat 9000 \"x\"}}{{range 100}}{{$x := contains \"y\" $s}}{{end}}".into(), FEW), spent);
     assert_eq!(outcome("{{$s := repeat 4000 \"x\"}}{{$t := print $s}}{{range 200}}{{$x := eq $s $t}}{{end}}".into(), FEW), spent);
-    assert_eq!(outcome("{{$m := dict}}{{range 100}}{{$_ := set $m (print .) 1}}{{end}}{{range 2000}}{{range $m}}{{break}}{{end}}{{end}}".into(), FEW), spent);
+    assert_eq!(
+        outcome(
+            "{{$m := dict}}{{range 100}}{{$_ := set $m (print .) 1}}{{end}}{{range 2000}}{{range $m}}{{break}}{{end}}{{end}}".into(),
+            FEW
+        ),
+        spent
+    );
 }
 
 #[test]
@@ -81,10 +93,19 @@ fn work_that_is_slow_by_its_nature_is_counted() {
     let work = |name: &str| format!("error calling {name}: too much work");
     let large = Limits { output: 1 << 20, ..FEW };
     assert_eq!(outcome("{{$l := until 200}}{{uniq $l}}".into(), large), work("uniq"));
-    assert_eq!(outcome("{{$l := until 2000}}{{deepEqual (list $l $l $l $l $l $l) (list $l $l $l $l $l $l)}}".into(), large), work("deepEqual"));
+    assert_eq!(
+        outcome("{{$l := until 2000}}{{deepEqual (list $l $l $l $l $l $l) (list $l $l $l $l $l $l)}}".into(), large),
+        work("deepEqual")
+    );
     assert_eq!(outcome("{{$l := list}}{{range 15}}{{$l = list $l $l}}{{end}}".into(), large), work("list"));
-    assert_eq!(outcome(format!("{{{{$s := repeat 9000 \"x\"}}}}{{{{without (list {}) (print $s)}}}}", "$s ".repeat(50)), large), work("without"));
-    assert_eq!(outcome("{{$l := list}}{{$s := repeat 9000 \"x\"}}{{range 30}}{{$l = append $l $s}}{{end}}{{sortAlpha $l}}".into(), large), work("sortAlpha"));
+    assert_eq!(
+        outcome(format!("{{{{$s := repeat 9000 \"x\"}}}}{{{{without (list {}) (print $s)}}}}", "$s ".repeat(50)), large),
+        work("without")
+    );
+    assert_eq!(
+        outcome("{{$l := list}}{{$s := repeat 9000 \"x\"}}{{range 30}}{{$l = append $l $s}}{{end}}{{sortAlpha $l}}".into(), large),
+        work("sortAlpha")
+    );
     assert_eq!(outcome("{{regexMatch \"(a?){500}a{500}\" (repeat 5000 \"a\")}}".into(), large), work("regexMatch"));
     let one = r"(\\pL{1000}|\\PL{1000})";
     assert_eq!(outcome(format!("{{{{regexMatch \"{one}{one}{one}\" \"\"}}}}"), large), work("regexMatch"));
@@ -96,7 +117,14 @@ fn work_that_is_slow_by_its_nature_is_counted() {
 #[test]
 fn what_is_kept_counts_as_made() {
     let large = |name: &str| format!("error calling {name}: result too large");
-    let kept = |made: &str| outcome(format!("{{{{$s := repeat 500 \"xy\"}}}}{{{{$d := .DeDot}}}}{{{{$l := list}}}}{{{{range 100}}}}{{{{$l = list $l ({made})}}}}{{{{end}}}}"), FEW);
+    let kept = |made: &str| {
+        outcome(
+            format!(
+                "{{{{$s := repeat 500 \"xy\"}}}}{{{{$d := .DeDot}}}}{{{{$l := list}}}}{{{{range 100}}}}{{{{$l = list $l ({made})}}}}{{{{end}}}}"
+            ),
+            FEW,
+        )
+    };
     for name in ["trunc 900", "trimPrefix \"x\"", "trimSuffix \"y\"", "trimAll \"x\"", "substr 1 900", "regexFind \"x.*y\""] {
         assert_eq!(kept(&format!("{name} $s")), large(name.split(' ').next().unwrap()));
     }
@@ -132,8 +160,12 @@ fn json_and_printing_stop_at_their_limits() {
 
 #[test]
 fn maps_may_nest_deeper_than_the_stack_goes() {
-    for (inner, functions) in [("$n", ["deepCopy $top", "deepEqual $top $top2", "list $top", "merge $top $top2"].as_slice()), ("(list $n)", &["deepCopy $top"])] {
-        let chain = format!("{{{{$m := dict}}}}{{{{$top := $m}}}}{{{{range 50000}}}}{{{{$n := dict}}}}{{{{$_ := set $m \"x\" {inner}}}}}{{{{$m = $n}}}}{{{{end}}}}");
+    for (inner, functions) in
+        [("$n", ["deepCopy $top", "deepEqual $top $top2", "list $top", "merge $top $top2"].as_slice()), ("(list $n)", &["deepCopy $top"])]
+    {
+        let chain = format!(
+            "{{{{$m := dict}}}}{{{{$top := $m}}}}{{{{range 50000}}}}{{{{$n := dict}}}}{{{{$_ := set $m \"x\" {inner}}}}}{{{{$m = $n}}}}{{{{end}}}}"
+        );
         let second = chain.replace("$top", "$top2").replace("$m", "$m2");
         for function in functions {
             let want = format!("error calling {}: nested too deeply", function.split(' ').next().unwrap());
