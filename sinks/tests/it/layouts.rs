@@ -43,10 +43,10 @@ fn body(case: &Case, event: &Value) -> Result<String, String> {
     let layout = if case.layout.is_empty() { String::new() } else { format!("      layout:\n{indented}") };
     let text = format!("receivers:\n  - name: r\n    webhook:\n      endpoint: http://127.0.0.1/\n{layout}");
     let config = Config::parse("config.yaml", &text, &|_| None).map_err(|error| error.to_string())?.config;
-    let built = registry::build(&config.receivers[0], &Templates::default()).map_err(|problem| problem.to_string())?;
+    let ready = registry::build(&config.receivers[0], &Templates::default()).map_err(|findings| format!("{:?}", findings.errors))?;
     let event: EnrichedEvent = serde_json::from_value(event.clone()).expect("an event");
     let payload = Bytes::from(to_go_json(&event).expect("encodes"));
-    let body = built.preview(&payload).map_err(|refusal| refusal.reason)?;
+    let body = ready.built.preview(&payload).map_err(|refusal| refusal.reason)?;
     Ok(String::from_utf8_lossy(&body).into_owned())
 }
 
