@@ -8,6 +8,7 @@
 //! apiserver   a simulated API server: faults on demand, events at any rate
 //! receiver    a webhook receiver that records and misbehaves
 //! demo        a small workload for an API server to have events of
+//! bench       what the release binaries do, as figures
 //! process, scratch, wait, certs   what the above are made of
 //! ```
 //!
@@ -17,6 +18,7 @@ mod client;
 mod serve;
 
 pub mod apiserver;
+pub mod bench;
 pub mod certs;
 pub mod demo;
 pub mod kubernetes;
