@@ -49,7 +49,8 @@ $(CARGO_DENY):
 	cargo install cargo-deny --version 0.20.2 --locked --quiet --root "$(HERALD_TOOLS)/cargo-deny-0.20.2"
 
 .PHONY: bench
-bench: tools build ## Measures speed, latency, memory (ARGS=throughput: only that; ARGS=--help)
+bench: tools ## Measures speed, latency, memory, beside HERALD_PEER=<other exporter> (ARGS=throughput: only that; ARGS=--help)
+	cargo build --release --locked --bins --example counting
 	"$(CARGO_TARGET_DIR)/release/herald-bench" --json "$(CARGO_TARGET_DIR)/bench.json" $(ARGS)
 
 .PHONY: image

@@ -1,7 +1,7 @@
 //! `make bench`: what Herald's release binaries do on this machine, as figures.
 //!
 //! ```text
-//! throughput, latency, memory, reads, catch_up, start, peer    the sections, each a list of figures
+//! throughput, latency, memory, allocations, reads, catch_up, start, peer   the sections, each a list of figures
 //! rig        the servers and stages a section runs on          api, receiver, relay, helper   parts that are processes of their own
 //! limit      what NATS alone allows                            stats, report, machine       figures, tables, JSON
 //! ```
@@ -9,6 +9,7 @@
 //! Everything that is measured is a process of its own on 127.0.0.1: a real nats-server, the simulated API server, the receiver, the four stages. Each phase is
 //! bounded by its number of events and by time, and everything ends with this process. Warming up is not measured; a figure is the median of its runs.
 
+mod allocations;
 mod api;
 mod catch_up;
 mod helper;
@@ -16,6 +17,7 @@ mod latency;
 mod limit;
 mod machine;
 mod memory;
+mod peer;
 mod reads;
 mod receiver;
 mod relay;
@@ -43,12 +45,16 @@ pub enum Part {
     Latency,
     /// Memory at a steady rate
     Memory,
+    /// Allocations for each event
+    Allocations,
     /// Reads of the API server, and an API server that answers late
     Reads,
     /// Backlogs and the first list
     CatchUp,
     /// Time to the first delivery, size of the binaries
     Start,
+    /// Another exporter over the same load; left out when none is given
+    Peer,
 }
 
 /// What is run and how.
@@ -78,6 +84,9 @@ pub struct Options {
     /// In memory, deliver to a webhook that takes so long for each event, for example 20ms as 20
     #[arg(long, value_name = "MILLISECONDS", value_parser = milliseconds)]
     pub receiver_delay: Option<Duration>,
+    /// Another exporter's binary, which takes -conf and -kubeconfig
+    #[arg(long, env = "HERALD_PEER", value_name = "PROGRAM")]
+    pub peer: Option<PathBuf>,
     /// Write the figures here too, as JSON
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
@@ -107,9 +116,14 @@ pub async fn run(options: &Options) -> Result<()> {
             Part::Throughput => throughput::section(options).await?,
             Part::Latency => latency::section(options).await?,
             Part::Memory => memory::section(options).await?,
+            Part::Allocations => allocations::section(options).await?,
             Part::Reads => reads::section(options).await?,
             Part::CatchUp => catch_up::section(options).await?,
             Part::Start => start::section(options).await?,
+            Part::Peer => match &options.peer {
+                Some(peer) => peer::section(options, peer).await?,
+                None => continue,
+            },
         };
         say(&section.table());
         report.sections.push(section);

@@ -38,6 +38,8 @@ pub fn bin(name: &str) -> Result<PathBuf> {
 #[derive(Clone, Debug)]
 pub struct StageOptions {
     name: String,
+    /// Instead of the binary of the name.
+    program: Option<PathBuf>,
     arguments: Vec<OsString>,
     variables: Vec<(OsString, OsString)>,
     log: Option<PathBuf>,
@@ -46,7 +48,14 @@ pub struct StageOptions {
 impl StageOptions {
     /// Begins with the name of a binary, such as `herald-watcher`.
     pub fn new(name: &str) -> Self {
-        Self { name: name.to_owned(), arguments: Vec::new(), variables: Vec::new(), log: None }
+        Self { name: name.to_owned(), program: None, arguments: Vec::new(), variables: Vec::new(), log: None }
+    }
+
+    /// Another program that is to be run in its place.
+    #[must_use]
+    pub fn program(mut self, path: &Path) -> Self {
+        self.program = Some(path.to_owned());
+        self
     }
 
     /// The configuration file.
@@ -94,7 +103,8 @@ impl StageOptions {
     }
 
     fn spawn(&self) -> Result<Process> {
-        let mut command = Command::new(bin(&self.name)?);
+        let program = self.program.clone().map_or_else(|| bin(&self.name), Ok)?;
+        let mut command = Command::new(program);
         command.args(&self.arguments).args(["--metrics-address", "127.0.0.1:0"]);
         command.envs(self.variables.iter().map(|(name, value)| (name, value)));
         Process::spawn(&self.name, &command, self.log.as_deref())

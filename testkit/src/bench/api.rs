@@ -92,6 +92,17 @@ impl Api {
         Ok(Reads { total, distinct: reads.len() as u64 })
     }
 
+    /// How many watches of events were begun.
+    pub(super) async fn watches(&self) -> Result<u64> {
+        let counters = self.ask(self.http.get(self.path("counters"))).await?;
+        let requests = counters["requests"].as_array().map(Vec::as_slice).unwrap_or_default();
+        Ok(requests
+            .iter()
+            .filter(|request| request[0] == "watch" && request[1] == "events")
+            .filter_map(|request| request[2].as_u64())
+            .sum())
+    }
+
     fn path(&self, what: &str) -> String {
         format!("{}/_sim/{what}", self.url)
     }

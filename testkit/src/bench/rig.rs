@@ -14,7 +14,7 @@ use crate::{
     nats::NatsServer,
     process::Process,
     scratch::Scratch,
-    stage::{Stage, StageOptions},
+    stage::{self, Stage, StageOptions},
     wait,
 };
 
@@ -44,11 +44,13 @@ pub(super) struct Plan {
     pub(super) enrichers: usize,
     /// Whether the stages are started at once.
     pub(super) started: bool,
+    /// Whether they run under an allocator that counts.
+    pub(super) counting: bool,
 }
 
 impl Plan {
     pub(super) fn new(accepts: Accepts) -> Self {
-        Self { accepts, enrichers: 1, started: true }
+        Self { accepts, enrichers: 1, started: true, counting: false }
     }
 }
 
@@ -61,8 +63,8 @@ pub(super) struct Rig {
     /// By the name of the stage, in the order of the pipeline.
     pub(super) stages: Vec<(&'static str, Stage)>,
     conf: PathBuf,
-    enrichers: usize,
-    _scratch: Scratch,
+    plan: Plan,
+    scratch: Scratch,
 }
 
 /// The configuration, as the other exporter understands it too, but for the section `nats`.
@@ -110,7 +112,7 @@ impl Rig {
             receiver.as_ref().map_or("file: {path: /dev/null}".to_owned(), |it| format!("webhook: {{endpoint: \"{}\"}}", it.url()));
         let conf = scratch.write("config.yaml", &(config(&accepts) + NATS))?;
         let (api, nats) = (Api::start().await?, NatsServer::start().await?);
-        let mut rig = Self { api, nats, receiver, stages: Vec::new(), conf, enrichers: plan.enrichers, _scratch: scratch };
+        let mut rig = Self { api, nats, receiver, stages: Vec::new(), conf, plan, scratch };
         if plan.started {
             rig.start_stages(&STAGES).await?;
         }
@@ -130,14 +132,25 @@ impl Rig {
     /// Starts stages without waiting for them.
     pub(super) fn spawn_stages(&mut self, names: &[&'static str], kubeconfig: &std::path::Path) -> Result<()> {
         for name in names {
-            let replicas = if *name == "enricher" { self.enrichers } else { 1 };
+            let replicas = if *name == "enricher" { self.plan.enrichers } else { 1 };
             for _ in 0..replicas {
-                let options = StageOptions::new(&format!("herald-{name}")).conf(&self.conf).kubeconfig(kubeconfig).nats(&self.nats.url());
+                let binary = format!("herald-{name}");
+                let mut options = StageOptions::new(&binary).conf(&self.conf).kubeconfig(kubeconfig).nats(&self.nats.url());
+                if self.plan.counting {
+                    options = options.program(&self.counting(&binary)?);
+                }
                 // The address of the metrics is found in the log.
                 self.stages.push((name, options.env("HERALD_LOG", "herald_common::admin=info").start()?));
             }
         }
         Ok(())
+    }
+
+    /// The program that is any stage and counts allocations, under the name of a stage.
+    fn counting(&self, binary: &str) -> Result<PathBuf> {
+        let (program, link) = (stage::bin("examples/counting")?, self.scratch.path().join(binary));
+        std::os::unix::fs::symlink(&program, &link).with_context(|| format!("could not link {}", link.display()))?;
+        Ok(link)
     }
 
     /// Kills a stage, all its replicas.

@@ -69,7 +69,7 @@ async fn scenario(options: &Options, accepts: Accepts, objects: usize) -> Result
     let mut samples = Samples::default();
     let rig = Rig::start(Plan::new(accepts)).await?;
     rig.api.objects("load", FEW).await?;
-    let mut expected = rig.api.burst("load", WARM_UP, FEW).await?;
+    let mut expected = rig.api.burst("load", WARM_UP.min(options.events), FEW).await?;
     rig.deliver(expected, BOUND).await?;
     for run in 0..options.runs {
         let limit = limit::run(&rig.nats.url(), options.events).await?;
@@ -78,6 +78,8 @@ async fn scenario(options: &Options, accepts: Accepts, objects: usize) -> Result
             samples.add(format!("cpu bare {hop}"), *micros);
         }
         let namespace = if objects == FEW { "load".to_owned() } else { format!("load-{run}") };
+        // More than there are events would not be asked for.
+        let objects = objects.min(usize::try_from(options.events).unwrap_or(usize::MAX));
         rig.api.objects(&namespace, objects).await?;
         let before = rig.usage()?;
         let began = Instant::now();
