@@ -48,9 +48,10 @@ $(CARGO_DENY):
 	@echo "building cargo-deny (about five minutes, once)"
 	cargo install cargo-deny --version 0.20.2 --locked --quiet --root "$(HERALD_TOOLS)/cargo-deny-0.20.2"
 
-.PHONY: bench-memory
-bench-memory: build ## Measures each stage's peak memory: a steady rate, then a backlog
-	"$(CARGO_TARGET_DIR)/release/herald-bench" memory $(ARGS)
+.PHONY: bench
+bench: tools ## Measures speed, latency, memory, beside HERALD_PEER=<other exporter> (ARGS=throughput: only that; ARGS=--help)
+	cargo build --release --locked --bins --example counting
+	"$(CARGO_TARGET_DIR)/release/herald-bench" --json "$(CARGO_TARGET_DIR)/bench.json" $(ARGS)
 
 .PHONY: chaos
 chaos: build tools ## Breaks everything around Herald for ten minutes and accounts for every event: SEED=, SECONDS=

@@ -9,7 +9,7 @@ use herald_common::event::{ObjectMetadata, ObjectReference};
 use lru::LruCache;
 
 /// The objects of this replica.
-pub(crate) struct Cache {
+pub struct Cache {
     objects: LruCache<String, Arc<ObjectMetadata>>,
     /// Where keys are composed, so that asking allocates nothing.
     key: String,
@@ -34,17 +34,17 @@ fn compose(reference: &ObjectReference, key: &mut String) -> bool {
 
 impl Cache {
     /// Makes a cache of so many objects, at least one.
-    pub(crate) fn new(size: usize) -> Self {
+    pub fn new(size: usize) -> Self {
         Self { objects: LruCache::new(NonZeroUsize::new(size).unwrap_or(NonZeroUsize::MIN)), key: String::new() }
     }
 
     /// What is remembered of the object.
-    pub(crate) fn get(&mut self, reference: &ObjectReference) -> Option<Arc<ObjectMetadata>> {
+    pub fn get(&mut self, reference: &ObjectReference) -> Option<Arc<ObjectMetadata>> {
         if compose(reference, &mut self.key) { self.objects.get(self.key.as_str()).cloned() } else { None }
     }
 
     /// Remembers the object, unless its reference is incomplete.
-    pub(crate) fn put(&mut self, reference: &ObjectReference, metadata: Arc<ObjectMetadata>) {
+    pub fn put(&mut self, reference: &ObjectReference, metadata: Arc<ObjectMetadata>) {
         if let Some(key) = key(reference) {
             self.objects.put(key, metadata);
         }

@@ -10,7 +10,7 @@
 //! number of replicas and however many events ask at once. A slow lookup holds up the events about its own object only, and those leave in the order they
 //! came. An object that cannot be read never stops an event: it is exported without, and a header says why.
 
-mod cache;
+pub mod cache;
 mod discovery;
 mod enrich;
 mod lanes;

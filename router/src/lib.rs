@@ -11,7 +11,7 @@ pub mod explain;
 mod first;
 pub mod route;
 pub mod rule;
-mod view;
+pub mod view;
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 

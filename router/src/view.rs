@@ -13,7 +13,7 @@ use crate::rule::Event;
 /// An enriched event's fields for routing; borrows from the payload.
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-pub(crate) struct View<'a> {
+pub struct View<'a> {
     #[serde(borrow, deserialize_with = "or_default")]
     metadata: Metadata<'a>,
     #[serde(borrow, deserialize_with = "or_default")]
@@ -77,12 +77,16 @@ struct Object<'a> {
 
 impl<'a> View<'a> {
     /// Reads a payload, MessagePack when `content_type` says so, JSON otherwise.
-    pub(crate) fn read(payload: &'a [u8], content_type: Option<&str>) -> anyhow::Result<Self> {
+    ///
+    /// # Errors
+    /// When it is no event.
+    pub fn read(payload: &'a [u8], content_type: Option<&str>) -> anyhow::Result<Self> {
         event::decode(payload, content_type)
     }
 
     /// Returns the fields as rules know them. With `reporting_fields`, what events.k8s.io emitters leave empty is taken from where they put it.
-    pub(crate) fn event(&self, reporting_fields: bool) -> Event<'_> {
+    #[must_use]
+    pub fn event(&self, reporting_fields: bool) -> Event<'_> {
         let series = self.series.as_ref().filter(|_| reporting_fields && self.count == 0);
         Event {
             uid: &self.metadata.uid.0,

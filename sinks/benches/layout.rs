@@ -37,7 +37,7 @@ fn bodies(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("body");
     group.throughput(Throughput::Elements(1));
     for receiver in &config.receivers {
-        let built = registry::build(receiver, &Templates::default()).unwrap();
+        let built = registry::build(receiver, &Templates::default()).unwrap().built;
         group.bench_function(&receiver.name.value, |bencher| bencher.iter(|| built.preview(&event).unwrap()));
     }
     group.finish();

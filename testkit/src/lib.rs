@@ -9,6 +9,7 @@
 //! receiver    a webhook receiver that records and misbehaves
 //! chaos       a campaign that breaks everything around the binaries and accounts for every event
 //! demo        a small workload for an API server to have events of
+//! bench       what the release binaries do, as figures
 //! process, scratch, wait, certs, confine   what the above are made of
 //! ```
 //!
@@ -18,6 +19,7 @@ mod client;
 mod serve;
 
 pub mod apiserver;
+pub mod bench;
 pub mod certs;
 pub mod chaos;
 pub mod confine;

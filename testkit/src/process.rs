@@ -168,6 +168,11 @@ impl Process {
         self.memory("VmHWM:")
     }
 
+    /// The time it has spent on the machine's processors so far, over all its threads, to a hundredth of a second.
+    pub fn cpu_time(&self) -> Result<Duration> {
+        cpu_time(&self.pid.to_string()).with_context(|| format!("processor time of {}", self.name))
+    }
+
     fn memory(&self, field: &str) -> Result<u64> {
         let path = format!("/proc/{}/status", self.pid);
         let status = std::fs::read_to_string(&path).with_context(|| format!("could not read {path} of {}", self.name))?;
@@ -186,6 +191,17 @@ impl Drop for Process {
     fn drop(&mut self) {
         self.kill();
     }
+}
+
+/// The processor time of a process; `self` means this one.
+pub(crate) fn cpu_time(pid: &str) -> Result<Duration> {
+    let path = format!("/proc/{pid}/stat");
+    let stat = std::fs::read_to_string(&path).with_context(|| format!("could not read {path}"))?;
+    // Its second field is a name in parentheses that may hold anything.
+    let (_, fields) = stat.rsplit_once(") ").with_context(|| format!("{path} is odd"))?;
+    let ticks = fields.split(' ').skip(11).take(2).map(str::parse::<u64>).sum::<Result<u64, _>>()?;
+    // Linux shows hundredths of a second to programs, whatever it counts in.
+    Ok(Duration::from_millis(ticks * 10))
 }
 
 /// What a process printed.
@@ -345,5 +361,13 @@ mod tests {
         let process = thread::spawn(|| shell("sleep 60")).join().unwrap();
         assert!(process.exited(Duration::from_millis(50)).await.is_err());
         assert!(process.rss_bytes().unwrap() > 0 && process.peak_rss_bytes().unwrap() > 0);
+    }
+
+    #[tokio::test]
+    async fn the_processor_time_of_a_busy_process_grows() {
+        let process = shell("while :; do :; done");
+        crate::wait::until("processor time", BOUND, || std::future::ready(process.cpu_time().unwrap() > Duration::from_millis(20)))
+            .await
+            .unwrap();
     }
 }

@@ -24,7 +24,11 @@ const READY_WITHIN: Duration = Duration::from_secs(60);
 
 /// The path of one of Herald's binaries, built with the same profile as the running test.
 pub fn bin(name: &str) -> Result<PathBuf> {
-    bin_of(name, &own_folder()?)
+    let path = own_folder()?.join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
+    if !path.is_file() {
+        bail!("there is no {}: build it with 'cargo build --workspace --bins'", path.display());
+    }
+    Ok(path)
 }
 
 /// The folder of the binaries that were built with the running test.
@@ -38,22 +42,15 @@ fn own_folder() -> Result<PathBuf> {
     Ok(folder.to_owned())
 }
 
-fn bin_of(name: &str, folder: &Path) -> Result<PathBuf> {
-    let path = folder.join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
-    if !path.is_file() {
-        bail!("there is no {}: build it with 'cargo build --workspace --bins'", path.display());
-    }
-    Ok(path)
-}
-
 /// How a stage is started.
 #[derive(Clone, Debug)]
 pub struct StageOptions {
     name: String,
+    /// Instead of the binary of the name.
+    program: Option<PathBuf>,
     arguments: Vec<OsString>,
     variables: Vec<(OsString, OsString)>,
     log: Option<PathBuf>,
-    folder: Option<PathBuf>,
     wrapper: Vec<OsString>,
     /// Where the program is seen when it is confined, and where it may write.
     confined: Option<(PathBuf, Vec<PathBuf>)>,
@@ -67,10 +64,17 @@ impl StageOptions {
             arguments: Vec::new(),
             variables: Vec::new(),
             log: None,
-            folder: None,
+            program: None,
             wrapper: Vec::new(),
             confined: None,
         }
+    }
+
+    /// Another program that is to be run in its place.
+    #[must_use]
+    pub fn program(mut self, path: &Path) -> Self {
+        self.program = Some(path.to_owned());
+        self
     }
 
     /// The configuration file.
@@ -112,13 +116,6 @@ impl StageOptions {
         self
     }
 
-    /// The folder of the binary; by default the one in which the running program was built.
-    #[must_use]
-    pub fn folder(mut self, path: &Path) -> Self {
-        self.folder = Some(path.to_owned());
-        self
-    }
-
     /// A program that becomes the stage, with its arguments, such as `nsenter`; none by default.
     #[must_use]
     pub fn within(mut self, wrapper: &[OsString]) -> Self {
@@ -139,10 +136,7 @@ impl StageOptions {
     }
 
     fn spawn(&self) -> Result<Process> {
-        let program = match &self.folder {
-            Some(folder) => bin_of(&self.name, folder)?,
-            None => bin(&self.name)?,
-        };
+        let program = self.program.clone().map_or_else(|| bin(&self.name), Ok)?;
         let mut command = match &self.confined {
             None => process::within(&self.wrapper, &program),
             Some((seen, writable)) => confined(&program, seen, writable)?,

@@ -6,7 +6,7 @@
 use std::{collections::VecDeque, io::Write as _, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
@@ -25,7 +25,7 @@ const REASONS: [(&str, &str, &str); 4] = [
 ];
 
 /// What events to make.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Generation {
     /// Events per second, updates included.
@@ -43,12 +43,15 @@ pub struct Generation {
     /// How many of the events are kept; older ones are deleted as if their time to live were over.
     #[serde(default = "Generation::default_keep")]
     pub keep: usize,
+    /// Whether `eventTime` says, to the microsecond, when the version was made; else it is absent.
+    #[serde(default)]
+    pub stamped: bool,
 }
 
 impl Generation {
     /// Events about pods in the namespace `load`, without updates, of which the last 100,000 are kept.
     pub fn new(rate: f64, total: u64, objects: usize) -> Self {
-        Self { rate, total, objects, namespace: Self::default_namespace(), repeats: 0.0, keep: Self::default_keep() }
+        Self { rate, total, objects, namespace: Self::default_namespace(), repeats: 0.0, keep: Self::default_keep(), stamped: false }
     }
 
     /// The plan for a duration instead of a number of events.
@@ -189,7 +192,7 @@ impl Generator {
         let key = object::key(&self.pods.namespace, &event.name);
         let (kind, pods) = (&self.kind, &self.pods);
         // Writing to a vector cannot fail.
-        let change = state.store.put("events", &key, |revision, out| _ = write_event(out, kind, pods, &event, revision, now));
+        let change = state.store.put("events", &key, |revision, out| _ = write_event(out, kind, pods, &event, revision, now, plan.stamped));
         self.identities.push(Identity { uid: event.uid.clone(), resource_version: change.revision });
         if event.count == 1 {
             self.kept.push_back(key);
@@ -219,7 +222,7 @@ impl Generator {
     }
 }
 
-fn write_event(out: &mut Vec<u8>, kind: &Kind, pods: &Pods, event: &Made, revision: u64, now: &str) -> std::io::Result<()> {
+fn write_event(out: &mut Vec<u8>, kind: &Kind, pods: &Pods, event: &Made, revision: u64, now: &str, stamped: bool) -> std::io::Result<()> {
     let Made { sequence, uid, name, pod, first, count } = event;
     let namespace = &pods.namespace;
     let (pod, pod_uid, pod_version) = &pods.pods[*pod];
@@ -234,6 +237,11 @@ fn write_event(out: &mut Vec<u8>, kind: &Kind, pods: &Pods, event: &Made, revisi
         r#""involvedObject":{{"kind":"Pod","namespace":"{namespace}","name":"{pod}","uid":"{pod_uid}","apiVersion":"v1","resourceVersion":"{pod_version}"}},"#
     )?;
     write!(out, r#""reason":"{reason}","message":"{message} ({sequence})","source":{{"component":"kubelet","host":"node-1"}},"#)?;
-    write!(out, r#""firstTimestamp":"{first}","lastTimestamp":"{now}","count":{count},"type":"{severity}","eventTime":null,"#)?;
+    write!(out, r#""firstTimestamp":"{first}","lastTimestamp":"{now}","count":{count},"type":"{severity}","#)?;
+    if stamped {
+        write!(out, r#""eventTime":"{:.6}","#, Timestamp::now())?;
+    } else {
+        write!(out, r#""eventTime":null,"#)?;
+    }
     write!(out, r#""reportingComponent":"kubelet","reportingInstance":"node-1"}}"#)
 }

@@ -215,7 +215,7 @@ impl World {
             options = options.kubeconfig(&self.api.kubeconfig_by(&name, line.address())?);
         }
         if let Some(folder) = &binaries.folder {
-            options = options.folder(folder);
+            options = options.program(&folder.join(part.binary()));
         }
         if let Some(folder) = &binaries.logs {
             options = options.log(&folder.join(format!("{name}.log")));

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a failing test shows what was not as expected")]
 
 mod apiserver;
+mod bench;
 mod chaos;
 mod demo;
 mod kubernetes;
