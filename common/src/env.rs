@@ -22,10 +22,13 @@ pub fn namespace() -> String {
 /// Returns a name for this process that others of its kind do not share: `POD_NAME`, or host name and process id.
 #[must_use]
 pub fn instance() -> String {
-    var("POD_NAME").unwrap_or_else(|| {
-        let host = hostname::get().map_or_else(|_| "herald".to_owned(), |name| name.to_string_lossy().into_owned());
-        format!("{host}-{}", std::process::id())
-    })
+    var("POD_NAME").unwrap_or_else(|| format!("{}-{}", host(), std::process::id()))
+}
+
+/// Returns the host's name.
+#[must_use]
+pub fn host() -> String {
+    hostname::get().map_or_else(|_| "herald".to_owned(), |name| name.to_string_lossy().into_owned())
 }
 
 /// Returns the folder where this user's Herald keeps its state: `XDG_STATE_HOME` or `~/.local/state`, then `herald`.

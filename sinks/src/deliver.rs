@@ -24,12 +24,14 @@ use herald_common::{
 };
 
 use self::sender::Sender;
-use crate::registry::Built;
+use crate::{registry::Built, summary};
 
 /// The consumer that all replicas share, on each receiver's own stream.
 const DURABLE: &str = "sinks";
 /// How often an idle lane shows that it lives.
 const BEAT: Duration = Duration::from_secs(5);
+/// How long a summary waits for the next of the events that are there already.
+const MOMENT: Duration = Duration::from_millis(100);
 /// What is left of `shutdownGrace` for putting back what could not be sent in time.
 const LAST_WORDS: Duration = Duration::from_secs(5);
 
@@ -51,7 +53,8 @@ impl Lane {
         let (name, options, defaults) = (&receiver.name.value, &receiver.options, built.defaults);
         let batch = options.batch.as_ref().map_or(defaults.batch, |batch| batch.value).min(defaults.max_batch);
         let concurrency = options.concurrency.unwrap_or(defaults.concurrency);
-        let in_hand = batch * concurrency;
+        let sums_up = built.defaults.summarises && options.rate_limit.is_some();
+        let in_hand = if sums_up { summary::MOST } else { batch * concurrency };
         Self {
             spec: ConsumerSpec {
                 stream: Stream::Out(name.as_str().into()),
@@ -89,6 +92,8 @@ impl Lane {
         let mut sending = FuturesUnordered::new();
         let mut stopping = None;
         let mut drained = false;
+        // Where what waits is summed up, a message is taken when its turn has come.
+        let mut has_turn = !sender.sums_up();
         while !(drained && sending.is_empty()) {
             tokio::select! {
                 biased;
@@ -97,10 +102,18 @@ impl Lane {
                     stopping = Some(tokio::time::Instant::now() + self.patience);
                     consumer.stop();
                 }
-                delivery = consumer.next(), if !drained && (stopping.is_some() || sending.len() < self.concurrency) => match delivery {
+                () = sender.next_turn(), if !has_turn && stopping.is_none() => has_turn = true,
+                delivery = consumer.next(), if !drained && (stopping.is_some() || has_turn && sending.len() < self.concurrency) => match delivery {
                     Some(delivery) if stopping.is_some() => delivery.put_back(Duration::ZERO).await,
                     Some(delivery) => {
-                        let batch = self.gather(delivery, &mut consumer).await;
+                        let batch = if !sender.sums_up() {
+                            self.gather(delivery, &mut consumer, self.batch).await
+                        } else if sender.has_another_turn() {
+                            self.gather(delivery, &mut consumer, 1).await
+                        } else {
+                            has_turn = false;
+                            self.gather_late(delivery, &mut consumer).await
+                        };
                         if !batch.is_empty() {
                             sending.push(sender.clone().deliver(batch));
                         }
@@ -116,12 +129,23 @@ impl Lane {
     }
 
     /// Takes what is there now, up to a batch; never waits for more.
-    async fn gather(&self, first: Delivery, consumer: &mut Consumer) -> Vec<Delivery> {
+    async fn gather(&self, first: Delivery, consumer: &mut Consumer, most: usize) -> Vec<Delivery> {
         let mut batch = Vec::new();
         let mut next = Some(first);
         while let Some(delivery) = next {
             batch.extend(self.sender.take(delivery).await);
-            next = if batch.len() < self.batch { consumer.next().now_or_never().flatten() } else { None };
+            next = if batch.len() < most { consumer.next().now_or_never().flatten() } else { None };
+        }
+        batch
+    }
+
+    /// Takes everything that waits for the last turn there is, up to a summary. What waited here for too long has to come anew, so it is given a moment.
+    async fn gather_late(&self, first: Delivery, consumer: &mut Consumer) -> Vec<Delivery> {
+        let mut batch: Vec<Delivery> = self.sender.take(first).await.into_iter().collect();
+        while batch.len() < summary::MOST
+            && let Ok(Some(delivery)) = tokio::time::timeout(MOMENT, consumer.next()).await
+        {
+            batch.extend(self.sender.take(delivery).await);
         }
         batch
     }

@@ -1,24 +1,36 @@
 //! HTTP as receivers use it: a client of their own, and what an answer means.
 
+mod address;
+mod answer;
+mod compression;
 mod headers;
+mod login;
 
 use std::time::Duration;
 
 use jiff::Timestamp;
 use reqwest::{Client, StatusCode, header};
 
-pub(crate) use self::headers::Headers;
+pub(crate) use self::{
+    address::Address,
+    answer::{Answer, REASON, one_line},
+    compression::Compression,
+    headers::Headers,
+    login::{Login, secret},
+};
 use crate::{keys::Keys, sink::SendError, tls::Tls};
 
 /// Makes a client for one receiver. Redirects are not followed; `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY` are honoured. What is wrong with the TLS settings
 /// is among the findings of `keys`.
-pub(crate) fn client(keys: &mut Keys<'_>, tls: &Tls, timeout: Duration) -> Option<Client> {
+pub(crate) fn client(keys: &mut Keys<'_>, tls: &Tls, default_timeout: Duration) -> Option<Client> {
+    let timeout = keys.receiver.timeout_or(default_timeout);
     let mut builder = Client::builder()
         .user_agent(concat!("herald/", env!("CARGO_PKG_VERSION")))
         .redirect(reqwest::redirect::Policy::none())
         .connect_timeout(timeout.min(Duration::from_secs(10)))
         .timeout(timeout);
-    if let Some(config) = tls.config(keys) {
+    if let Some(mut config) = tls.config(keys) {
+        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         builder = builder.tls_backend_preconfigured(config);
     }
     let fail = |error| keys.error(keys.spec().problem_at("tls", format!("cannot set up TLS: {error}; check the certificates")));

@@ -108,6 +108,12 @@ impl<'a> Keys<'a> {
         texts.filter_map(|(node, text)| address(text, node.is_shown()).map_err(|message| self.error(node.problem(message))).ok()).collect()
     }
 
+    /// Reads an HTTP address that stands for a key, completed or the kind's own.
+    pub(crate) fn address(&mut self, path: &str, text: &str) -> Option<Url> {
+        let node = self.at(path).unwrap_or(self.spec());
+        address(text, node.is_shown()).map_err(|message| self.error(node.problem(message))).ok()
+    }
+
     /// Reads a key that is a template.
     pub(crate) fn text(&mut self, key: &TextKey, secrecy: Secrecy) -> Text {
         let TextKey(key) = key;

@@ -4,7 +4,15 @@
 
 #![deny(dead_code)]
 
+pub mod elasticsearch;
 pub mod file;
 pub(crate) mod later;
+pub mod loki;
+pub mod opensearch;
+pub mod opsgenie;
+pub mod pipe;
+pub mod slack;
 pub mod stdout;
+pub mod syslog;
+pub mod teams;
 pub mod webhook;

@@ -20,10 +20,14 @@ pub struct Defaults {
     pub batch: usize,
     /// Most events in a batch that the kind's protocol can carry.
     pub max_batch: usize,
+    /// Most bytes of bodies in a batch; an event that is larger alone is a batch of its own.
+    pub max_bytes: usize,
     /// Batches sent at a time.
     pub concurrency: usize,
     /// How long one attempt may take.
     pub timeout: Duration,
+    /// Whether a batch of several becomes one message that sums them up; with `rateLimit`, what waits for its turn is such a batch.
+    pub summarises: bool,
 }
 
 /// A receiver ready to send.
@@ -94,13 +98,13 @@ pub const KINDS: &[Row] = &[
     Row::served::<kinds::stdout::Config>("stdout", kinds::stdout::build),
     Row::served::<kinds::file::Config>("file", kinds::file::build),
     Row::served::<kinds::webhook::Config>("webhook", kinds::webhook::build),
-    Row::known::<later::Pipe>("pipe"),
-    Row::known::<later::Elasticsearch>("elasticsearch"),
-    Row::known::<later::Opensearch>("opensearch"),
-    Row::known::<later::Loki>("loki"),
-    Row::known::<later::Slack>("slack"),
-    Row::known::<later::Teams>("teams"),
-    Row::known::<later::Opsgenie>("opsgenie"),
+    Row::served::<kinds::pipe::Config>("pipe", kinds::pipe::build),
+    Row::served::<kinds::elasticsearch::Config>("elasticsearch", kinds::elasticsearch::build),
+    Row::served::<kinds::opensearch::Config>("opensearch", kinds::opensearch::build),
+    Row::served::<kinds::loki::Config>("loki", kinds::loki::build),
+    Row::served::<kinds::slack::Config>("slack", kinds::slack::build),
+    Row::served::<kinds::teams::Config>("teams", kinds::teams::build),
+    Row::served::<kinds::opsgenie::Config>("opsgenie", kinds::opsgenie::build),
     Row::known::<later::Kafka>("kafka"),
     Row::known::<later::Kinesis>("kinesis"),
     Row::known::<later::Firehose>("firehose"),
@@ -110,7 +114,7 @@ pub const KINDS: &[Row] = &[
     Row::known::<later::Opscenter>("opscenter"),
     Row::known::<later::Pubsub>("pubsub"),
     Row::known::<later::Bigquery>("bigquery"),
-    Row::known::<later::Syslog>("syslog"),
+    Row::served::<kinds::syslog::Config>("syslog", kinds::syslog::build),
     Row::known::<later::InMemory>("inMemory"),
 ];
 

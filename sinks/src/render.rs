@@ -16,7 +16,7 @@ use herald_template::{Function, Functions, sprig};
 pub use self::event::typed;
 pub(crate) use self::layout::{Layout, LayoutKey};
 pub use self::text::LIMITS;
-pub(crate) use self::text::{Secrecy, Text, TextKey};
+pub(crate) use self::text::{Secrecy, Text, TextKey, Texts};
 use crate::{
     keys::Keys,
     sink::{Item, Refusal},
@@ -73,11 +73,11 @@ impl Body {
         let body = match (&self.layout, self.de_dot, item.exported()) {
             (None, false, Some(json)) => return Ok(json.clone()),
             (None, de_dot, _) => {
-                let event = item.decode()?;
-                let json = to_go_json(&if de_dot { event.de_dot() } else { event });
+                let event = item.enriched()?;
+                let json = if de_dot { to_go_json(&event.clone().de_dot()) } else { to_go_json(event) };
                 json.map_err(|error| Refusal::permanent(format!("no event: {error}")))?
             }
-            (Some(layout), true, _) => layout.render(&typed(&item.decode()?.de_dot()))?,
+            (Some(layout), true, _) => layout.render(&typed(&item.enriched()?.clone().de_dot()))?,
             (Some(layout), false, _) => layout.render(item.event()?)?,
         };
         Ok(body.into())

@@ -42,6 +42,7 @@ pub struct Item {
     pub identity: String,
     message: Bytes,
     content_type: Option<String>,
+    enriched: OnceLock<EnrichedEvent>,
     event: OnceLock<EnhancedEvent>,
 }
 
@@ -56,6 +57,7 @@ impl Item {
             identity: identity.to_owned(),
             message: message.clone(),
             content_type: content_type.map(str::to_owned),
+            enriched: OnceLock::new(),
             event: OnceLock::new(),
         };
         item.body = body.encode(&item)?;
@@ -68,10 +70,14 @@ impl Item {
         (!packed).then_some(&self.message)
     }
 
-    /// Decodes the event.
-    pub(crate) fn decode(&self) -> Result<EnrichedEvent, Refusal> {
-        event::decode_enriched(&self.message, self.content_type.as_deref())
-            .map_err(|error| Refusal::permanent(format!("no event: {error}")))
+    /// The event as it travels.
+    pub(crate) fn enriched(&self) -> Result<&EnrichedEvent, Refusal> {
+        if let Some(event) = self.enriched.get() {
+            return Ok(event);
+        }
+        let event = event::decode_enriched(&self.message, self.content_type.as_deref())
+            .map_err(|error| Refusal::permanent(format!("no event: {error}")))?;
+        Ok(self.enriched.get_or_init(|| event))
     }
 
     /// The event as templates see it.
@@ -79,8 +85,8 @@ impl Item {
         if let Some(event) = self.event.get() {
             return Ok(event);
         }
-        let event = self.decode()?;
-        Ok(self.event.get_or_init(|| render::typed(&event)))
+        let event = render::typed(self.enriched()?);
+        Ok(self.event.get_or_init(|| event))
     }
 }
 

@@ -42,6 +42,12 @@ impl Tls {
         if !insecure_skip_verify && server_name.is_empty() && [ca_file, cert_file, key_file].iter().all(|file| file.is_none()) {
             return None;
         }
+        self.client_config(keys)
+    }
+
+    /// Makes the configuration these keys mean, with the system's authorities when none is set. No application protocol is offered.
+    pub(crate) fn client_config(&self, keys: &mut Keys<'_>) -> Option<ClientConfig> {
+        let Self { cert_file, key_file, .. } = self;
         let provider = Arc::new(crypto::aws_lc_rs::default_provider());
         let verifier = self.verifier(keys, provider.clone());
         keys.beside("tls.certFile", "keyFile");
@@ -56,14 +62,13 @@ impl Tls {
             .expect("the provider's own cipher suites serve the default versions")
             .dangerous()
             .with_custom_certificate_verifier(verifier?);
-        let mut config = match (certificates, key) {
+        let config = match (certificates, key) {
             (Some(certificates), Some(key)) => {
                 let config = builder.with_client_auth_cert(certificates, key).map_err(|error| format!("which cannot be used: {error}"));
                 fine(keys, "certFile", config)?
             }
             _ => builder.with_no_client_auth(),
         };
-        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         Some(config)
     }
 

@@ -80,6 +80,8 @@ pub enum Answer {
     Cut,
     /// The request is taken, and the connection closed in the middle of the answer.
     CutWithin,
+    /// With the code and a body; the request is taken if it is a 2xx.
+    Says(u16, &'static str),
 }
 
 /// A rule for some requests; by default for all.
@@ -332,12 +334,17 @@ async fn handle(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Respo
         Answer::Hang => std::future::pending().await,
         Answer::Cut => Err(Cut),
         Answer::CutWithin => Ok(Response::new(broken_body("{\"taken\":"))),
+        Answer::Says(code, body) => {
+            let mut response = respond(code, None);
+            *response.body_mut() = Body::from(body);
+            Ok(response)
+        }
     }
 }
 
 fn accepts(answer: Answer) -> bool {
     match answer {
-        Answer::Status(code) | Answer::RetryAfter(code, _) => (200..300).contains(&code),
+        Answer::Status(code) | Answer::RetryAfter(code, _) | Answer::Says(code, _) => (200..300).contains(&code),
         Answer::Garbage | Answer::Delay(_) | Answer::CutWithin => true,
         Answer::Hang | Answer::Cut => false,
     }

@@ -1,6 +1,6 @@
 //! `receivers`: a name, options that every kind has, and exactly one kind whose own keys the sinks read.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, de::IgnoredAny};
@@ -54,6 +54,12 @@ impl Receiver {
     #[must_use]
     pub fn wants_updates(&self) -> bool {
         self.options.updates.unwrap_or(!FIRST_ONLY.contains(&self.kind.as_str()))
+    }
+
+    /// Returns how long one attempt may take, or the kind's own time.
+    #[must_use]
+    pub fn timeout_or(&self, default: Duration) -> Duration {
+        self.options.timeout.map_or(default, |timeout| timeout.0)
     }
 }
 

@@ -47,6 +47,9 @@ pub(super) struct Sender {
     body: Body,
     timeout: Duration,
     limiter: Option<DefaultDirectRateLimiter>,
+    /// Whether a batch is one message, whose turn the lane waits for.
+    summarises: bool,
+    max_bytes: usize,
     keep_alive: Duration,
     max_attempts: u32,
     gate: Gate,
@@ -81,6 +84,8 @@ impl Sender {
             body: built.body,
             timeout: options.timeout.map_or(built.defaults.timeout, |timeout| timeout.0),
             limiter,
+            summarises: built.defaults.summarises,
+            max_bytes: built.defaults.max_bytes,
             keep_alive: context.bus.settings().ack_wait() / 3,
             max_attempts: options.max_attempts.unwrap_or(MAX_ATTEMPTS),
             gate: Gate::default(),
@@ -94,6 +99,23 @@ impl Sender {
             metrics: context.metrics.receiver(Sinks::NAME, name),
             all_metrics: context.metrics.clone(),
         }
+    }
+
+    /// Whether what waits for its turn becomes one message.
+    pub(super) fn sums_up(&self) -> bool {
+        self.summarises && self.limiter.is_some()
+    }
+
+    /// Waits for the next message's turn.
+    pub(super) async fn next_turn(&self) {
+        if let Some(limiter) = &self.limiter {
+            limiter.until_ready().await;
+        }
+    }
+
+    /// Takes another message's turn if it has come.
+    pub(super) fn has_another_turn(&self) -> bool {
+        self.limiter.as_ref().is_none_or(|limiter| limiter.check().is_ok())
     }
 
     pub(super) fn name(&self) -> &str {
@@ -154,13 +176,22 @@ impl Sender {
                 Err(refusal) => self.keep_dead(&delivery, &DeadLetter::at_once(refusal.reason)).await,
             }
         }
-        let Some(refusal) = self.attempt(&items, &deliveries).await else { return };
-        if let [delivery] = &deliveries[..] {
+        let mut start = 0;
+        while start < items.len() {
+            let end = start + run(&items[start..], self.max_bytes);
+            self.deliver_run(&items[start..end], &deliveries[start..end]).await;
+            start = end;
+        }
+    }
+
+    async fn deliver_run(&self, items: &[Item], deliveries: &[Delivery]) {
+        let Some(refusal) = self.attempt(items, deliveries).await else { return };
+        if let [delivery] = deliveries {
             return self.refused(delivery, &refusal).await;
         }
         // One event's fault spoils a batch: each is tried for itself.
         tracing::debug!(receiver = self.name, reason = refusal.reason, "batch refused, trying one by one");
-        for (item, delivery) in items.iter().zip(&deliveries) {
+        for (item, delivery) in items.iter().zip(deliveries) {
             if let Some(refusal) = self.attempt(std::slice::from_ref(item), std::slice::from_ref(delivery)).await {
                 self.refused(delivery, &refusal).await;
             }
@@ -212,7 +243,7 @@ impl Sender {
     /// Waits until the receiver is up and the pace allows these messages; returns when the attempt begins.
     async fn turn(&self, deliveries: &[Delivery]) -> Result<Instant, Stopped> {
         let ready = async {
-            if let Some(limiter) = &self.limiter {
+            if let Some(limiter) = self.limiter.as_ref().filter(|_| !self.summarises) {
                 for _ in deliveries {
                     limiter.until_ready().await;
                 }
@@ -361,6 +392,16 @@ impl Sender {
             tracing::info!(receiver = self.name, down_seconds = down.as_secs(), "receiver is up again");
         }
     }
+}
+
+/// How many items from the first on go together: at least one, at most so many bytes.
+fn run(items: &[Item], max_bytes: usize) -> usize {
+    let mut bytes = 0_usize;
+    let fitting = items.iter().take_while(|item| {
+        bytes = bytes.saturating_add(item.body.len());
+        bytes <= max_bytes
+    });
+    fitting.count().max(1)
 }
 
 /// The guarded values are plain data, good even after a panic elsewhere.

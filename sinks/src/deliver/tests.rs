@@ -59,7 +59,8 @@ async fn deliver(options: &str, answers: impl IntoIterator<Item = Result<(), Sen
     publish(&bus, "first").await;
     let answers = [Ok(())].into_iter().chain(answers).collect();
     let sink = Scripted { batches: Arc::default(), answers: Arc::new(Mutex::new(answers)), go: Arc::new(Semaphore::new(0)) };
-    let defaults = Defaults { batch: 4, max_batch: 4, concurrency: 1, timeout: Duration::from_secs(5) };
+    let defaults =
+        Defaults { batch: 4, max_batch: 4, max_bytes: 1 << 20, concurrency: 1, timeout: Duration::from_secs(5), summarises: false };
     let built = Built { sink: Box::new(sink.clone()), defaults, body: Body::default() };
 
     let lane = tokio::spawn(Lane::new(&context, &context.config.receivers[0], built, context.stop.clone()).run());

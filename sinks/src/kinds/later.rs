@@ -52,42 +52,6 @@ macro_rules! keys {
 }
 
 keys! {
-    #[doc = "The keys of `pipe`."]
-    Pipe { path: PathBuf, de_dot: bool, layout: LayoutKey }
-    #[doc = "The keys of `elasticsearch`."]
-    Elasticsearch {
-        hosts: Vec<String>, username: String, password: Secret,
-        #[serde(rename = "cloudID")] cloud_id: String,
-        api_key: Secret, headers: BTreeMap<String, TextKey>,
-        #[serde(rename = "useEventID")] use_event_id: bool,
-        de_dot: bool, index: String, index_format: String, index_timezone: String,
-        #[serde(rename = "type")] type_: String,
-        tls: Tls, layout: LayoutKey,
-    }
-    #[doc = "The keys of `opensearch`."]
-    Opensearch {
-        hosts: Vec<String>, username: String, password: Secret,
-        #[serde(rename = "useEventID")] use_event_id: bool,
-        de_dot: bool, index: String, index_format: String, index_timezone: String,
-        #[serde(rename = "type")] type_: String,
-        tls: Tls, layout: LayoutKey,
-    }
-    #[doc = "The keys of `loki`."]
-    Loki { url: String, stream_labels: BTreeMap<String, TextKey>, headers: BTreeMap<String, TextKey>, tls: Tls, layout: LayoutKey }
-    #[doc = "The keys of `slack`."]
-    Slack {
-        token: Secret, channel: TextKey, message: TextKey, color: TextKey, title: TextKey,
-        #[serde(rename = "author_name")] author_name: TextKey,
-        footer: TextKey, fields: BTreeMap<String, TextKey>, endpoint: String,
-    }
-    #[doc = "The keys of `teams`."]
-    Teams { endpoint: Secret, layout: LayoutKey, headers: BTreeMap<String, TextKey> }
-    #[doc = "The keys of `opsgenie`."]
-    Opsgenie {
-        api_key: Secret,
-        #[serde(rename = "URL")] url: String,
-        priority: TextKey, message: TextKey, alias: TextKey, description: TextKey, tags: Vec<TextKey>, details: BTreeMap<String, TextKey>,
-    }
     #[doc = "The keys of `kafka`."]
     Kafka {
         topic: String, brokers: Vec<Located<String>>, layout: LayoutKey, client_id: String, compression_codec: String, version: String,
@@ -132,8 +96,6 @@ keys! {
         #[serde(rename = "timeout_seconds")] timeout_seconds: u64,
         endpoint: String,
     }
-    #[doc = "The keys of `syslog`."]
-    Syslog { network: String, address: String, tag: String }
     #[doc = "`inMemory` has no keys."]
     InMemory {}
 }

@@ -17,7 +17,8 @@ use crate::{
 };
 
 /// How kinds that write lines like to be used: in order, many at a time.
-pub(crate) const LINES: Defaults = Defaults { batch: 256, max_batch: 10_000, concurrency: 1, timeout: Duration::from_secs(10) };
+pub(crate) const LINES: Defaults =
+    Defaults { batch: 256, max_batch: 10_000, max_bytes: 8 << 20, concurrency: 1, timeout: Duration::from_secs(10), summarises: false };
 
 /// The keys of `stdout`.
 #[derive(Debug, Default, Deserialize, JsonSchema)]

@@ -5,19 +5,14 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use herald_common::config::Located;
-use jiff::Timestamp;
-use reqwest::{
-    Client, Url,
-    header::{HeaderName, HeaderValue},
-};
+use reqwest::header::{HeaderName, HeaderValue};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::{
-    http::{self, Headers},
+    http::{self, Address, Answer, Headers},
     keys::Keys,
     registry::{Built, Defaults},
     render::{Body, LayoutKey, TextKey},
@@ -41,20 +36,16 @@ pub struct Config {
 }
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
-/// How much of an answer is read for the reason.
-const READ: usize = 4_096;
+const DEFAULTS: Defaults =
+    Defaults { batch: 1, max_batch: 1, max_bytes: usize::MAX, concurrency: 4, timeout: Duration::from_secs(10), summarises: false };
 
 struct Webhook {
-    client: Client,
-    endpoint: Url,
-    /// The address without what may be secret.
-    shown: String,
+    address: Address,
     headers: Headers,
 }
 
 pub(crate) fn build(keys: &mut Keys<'_>) -> Option<Built> {
     let config: Config = keys.read();
-    let timeout = keys.receiver.options.timeout.map_or(Duration::from_secs(10), |timeout| timeout.0);
     keys.required("endpoint", "name the address to post to");
     let endpoint = keys.addresses("endpoint").into_iter().next();
     if config.endpoint.value.contains("{{") {
@@ -64,12 +55,10 @@ pub(crate) fn build(keys: &mut Keys<'_>) -> Option<Built> {
     if endpoint.as_ref().is_some_and(|endpoint| endpoint.scheme() == "http") {
         keys.unused("tls", "an http address is asked without TLS, give an https address");
     }
-    let client = http::client(keys, &config.tls, timeout);
+    let client = http::client(keys, &config.tls, DEFAULTS.timeout);
     let (headers, body) = (Headers::new(&config.headers, keys), Body::new(keys, false));
-    let (client, endpoint) = (client?, endpoint?);
-    let sink = Webhook { client, shown: shown(&endpoint), endpoint, headers };
-    let defaults = Defaults { batch: 1, max_batch: 1, concurrency: 4, timeout };
-    Some(Built { sink: Box::new(sink), defaults, body })
+    let sink = Webhook { address: Address::new(&client?, endpoint?), headers };
+    Some(Built { sink: Box::new(sink), defaults: DEFAULTS, body })
 }
 
 /// The identity as a header can carry it: what is not visible ASCII is written as `%` and two digits, for each byte. A cluster's name may be anything.
@@ -83,12 +72,6 @@ fn key(identity: &str) -> String {
         }
     }
     key
-}
-
-/// Scheme, host, port and path: what may be shown.
-fn shown(endpoint: &Url) -> String {
-    let port = endpoint.port().map(|port| format!(":{port}")).unwrap_or_default();
-    format!("{}://{}{port}{}", endpoint.scheme(), endpoint.host_str().unwrap_or_default(), endpoint.path())
 }
 
 impl Sink for Webhook {
@@ -110,23 +93,8 @@ impl Webhook {
         {
             headers.insert(IDEMPOTENCY_KEY, key);
         }
-        let request = self.client.post(self.endpoint.clone()).headers(headers).body(item.body.clone());
-        let mut response = request.send().await.map_err(|error| http::no_answer(&error.without_url(), &self.shown))?;
-        let status = response.status();
-        let after = http::retry_after(response.headers(), Timestamp::now());
-        let mut said = Vec::new();
-        // Read to its end, up to a bound, so that the connection can be used again. The status has decided already.
-        while let Ok(Some(chunk)) = response.chunk().await {
-            said.extend_from_slice(&chunk[..chunk.len().min(READ - said.len())]);
-            if said.len() >= READ {
-                break;
-            }
-        }
-        if status.is_success() {
-            return Ok(());
-        }
-        let said: String = String::from_utf8_lossy(&Bytes::from(said)).chars().filter(|c| !c.is_control()).take(300).collect();
-        Err(http::refusal(status, after, said.trim(), &self.shown))
+        let request = self.address.post().headers(headers).body(item.body.clone());
+        Answer::to(request, self.address.shown(), http::REASON).await?.accepted(self.address.shown())
     }
 }
 
@@ -140,11 +108,5 @@ mod tests {
         assert_eq!(key("m\u{fc}nchen/u 1/4\n2"), "m%C3%BCnchen/u%201/4%0A2");
         assert_ne!(key("a%20b"), key("a b"));
         assert!(HeaderValue::try_from(key("\u{0}\u{10FFFF}")).is_ok());
-    }
-
-    #[test]
-    fn an_address_is_shown_without_its_secrets() {
-        let url = Url::parse("https://user:hunter2@h:8443/a/b?token=hunter2#x").expect("an address");
-        assert_eq!(shown(&url), "https://h:8443/a/b");
     }
 }

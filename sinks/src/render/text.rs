@@ -1,5 +1,7 @@
 //! A key whose value is a template.
 
+use std::collections::BTreeMap;
+
 use herald_common::config::{Located, nearest};
 use herald_template::{CheckError, Limits, Template, Value};
 use herald_template_event::{ENHANCED_EVENT, EnhancedEvent};
@@ -7,7 +9,10 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{Templates, host::World};
-use crate::sink::Refusal;
+use crate::{
+    keys::Keys,
+    sink::{Item, Refusal},
+};
 
 /// What one key may make of an event.
 pub const LIMITS: Limits = Limits { output: 1 << 20, steps: 1_000_000, depth: 200 };
@@ -19,6 +24,26 @@ const NO_TEMPLATE: &str = "this is no template that can work";
 #[serde(transparent)]
 #[schemars(transparent)]
 pub(crate) struct TextKey(#[schemars(with = "String")] pub(crate) Located<String>);
+
+/// Named templates of a receiver, sorted by name.
+#[derive(Debug)]
+pub(crate) struct Texts(Vec<(String, Text)>);
+
+impl Texts {
+    /// Reads a map of templates.
+    pub(crate) fn new(map: &BTreeMap<String, TextKey>, keys: &mut Keys<'_>) -> Self {
+        Self(map.iter().map(|(name, key)| (name.clone(), keys.text(key, Secrecy::Public))).collect())
+    }
+
+    /// Each name with what its template makes of an event.
+    pub(crate) fn of<'a>(&'a self, item: &'a Item) -> impl Iterator<Item = Result<(&'a str, String), Refusal>> {
+        self.0.iter().map(move |(name, text)| Ok((name.as_str(), text.of(item)?)))
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
 
 /// Whether a key's text may be shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,6 +110,27 @@ impl Text {
         let mut out = Vec::new();
         self.render_into(event, &mut out)?;
         Ok(out)
+    }
+
+    /// Renders the template on an item's event, as text; what is no UTF-8 becomes U+FFFD.
+    pub(crate) fn of(&self, item: &Item) -> Result<String, Refusal> {
+        match self {
+            Self::Fixed(text) => Ok(text.clone()),
+            Self::Template(..) => {
+                let text = self.render(item.event()?)?;
+                Ok(String::from_utf8(text).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))
+            }
+        }
+    }
+
+    /// Whether it says the same of every event.
+    pub(crate) fn is_fixed(&self) -> bool {
+        matches!(self, Self::Fixed(_))
+    }
+
+    /// Whether it says nothing.
+    pub(crate) fn is_empty(&self) -> bool {
+        matches!(self, Self::Fixed(text) if text.is_empty())
     }
 
     /// Renders the template on an event, behind what is there.

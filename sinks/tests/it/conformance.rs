@@ -5,54 +5,43 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
-use herald_testkit::{
-    receiver::{Answer, Rule, WebhookReceiver},
-    skip_unless, stage,
-    tools::Tool,
+use herald_common::{
+    config::Config,
+    event::{EnrichedEvent, to_go_json},
 };
+use herald_sinks::{registry, render::Templates};
+use herald_testkit::{receiver::WebhookReceiver, skip_unless, stage, tools::Tool};
 use serde_json::Value;
 
 use crate::fixture::{BOUND, Fixture, event};
 
-fn cases() -> Vec<Value> {
-    let recorded: Value = serde_json::from_str(include_str!("../conformance/wire.json")).expect("JSON");
-    recorded["cases"].as_array().expect("cases").clone()
+/// The cases of a kind, with the event each is about.
+pub(crate) fn cases(kind: &str) -> Vec<Value> {
+    let mut recorded: Value = serde_json::from_str(include_str!("../conformance/wire.json")).expect("JSON");
+    let events = recorded["events"].take();
+    let mut cases = recorded["cases"].take();
+    let cases = cases.as_array_mut().expect("cases");
+    cases.retain(|case| text(case, "id").split('/').next() == Some(kind));
+    for case in cases.iter_mut() {
+        if let Some(name) = case["event"].as_str() {
+            case["event"] = events[name].clone();
+        }
+    }
+    std::mem::take(cases)
 }
 
-fn text<'a>(case: &'a Value, key: &str) -> &'a str {
+pub(crate) fn text<'a>(case: &'a Value, key: &str) -> &'a str {
     case[key].as_str().unwrap_or_else(|| panic!("{key} in {case}"))
 }
 
-async fn publish(fixture: &Fixture, receiver: &str, case: &Value) {
-    fixture.publish_payload(receiver, "recorded", text(case, "event").as_bytes().to_vec(), "application/json").await;
+/// The event as the enricher publishes it.
+pub(crate) fn payload(case: &Value) -> Vec<u8> {
+    let event: EnrichedEvent = serde_json::from_value(case["event"].clone()).expect("an event");
+    to_go_json(&event).expect("encodes")
 }
 
-#[tokio::test]
-async fn webhooks_get_the_recorded_requests() {
-    skip_unless!(Tool::NatsServer);
-    let mut seen = 0;
-    for case in cases().iter().filter(|case| text(case, "id").starts_with("webhook/")) {
-        let receiver = WebhookReceiver::start().await.expect("starts");
-        if case.get("respond").is_some() {
-            receiver.rule(Rule::new(Answer::Status(text(case, "respond").parse().expect("a status"))));
-        }
-        let config = text(case, "receiver").replace("SERVER", &receiver.address().to_string());
-        let fixture = Fixture::start_with(&format!("receivers:\n{config}")).await;
-        publish(&fixture, "w", case).await;
-        let got = receiver.wait_for(1, BOUND).await.expect("arrives");
-        fixture.settled("w").await;
-        let want = &case["want"];
-        let id = text(case, "id");
-        assert_eq!(got[0].path, text(want, "path"), "{id}");
-        assert_eq!(got[0].text(), text(want, "body"), "{id}");
-        for (name, value) in want["headers"].as_object().expect("headers") {
-            let all: Vec<_> = got[0].headers.get_all(name.as_str()).iter().collect();
-            assert_eq!(all, [value.as_str().expect("text")], "{id}: {name}");
-        }
-        assert_eq!(receiver.number_of_requests(), 1, "{id}");
-        seen += 1;
-    }
-    assert_eq!(seen, 5);
+pub(crate) async fn publish(fixture: &Fixture, receiver: &str, case: &Value) {
+    fixture.publish_payload(receiver, "recorded", payload(case), "application/json").await;
 }
 
 #[tokio::test]
@@ -60,16 +49,28 @@ async fn files_get_the_recorded_lines() {
     skip_unless!(Tool::NatsServer);
     let folder = tempfile::tempdir().expect("a folder");
     let mut seen = 0;
-    for case in cases().iter().filter(|case| text(case, "id").starts_with("file/")) {
-        let path = folder.path().join("deep").join(format!("{seen}.json"));
-        let fixture =
-            Fixture::start_with(&format!("receivers:\n{}", text(case, "receiver").replace("PATH", &path.display().to_string()))).await;
-        publish(&fixture, "f", case).await;
-        fixture.settled("f").await;
-        assert_eq!(std::fs::read_to_string(&path).expect("written"), text(&case["want"], "bytes"));
-        seen += 1;
+    for kind in ["file", "pipe"] {
+        for case in cases(kind) {
+            let path = folder.path().join(if kind == "file" { "deep" } else { "" }).join(format!("{kind}-{seen}.json"));
+            let config = format!("receivers:\n{}", text(&case, "receiver").replace("PATH", &path.display().to_string()));
+            seen += 1;
+            if case["want"]["error"].is_string() {
+                let config = Config::parse("config.yaml", &config, &|_| None).expect("reads").config;
+                assert!(registry::build(&config.receivers[0], &Templates::default()).is_err(), "{}", text(&case, "id"));
+                continue;
+            }
+            let fixture = Fixture::start_with(&config).await;
+            let name = &text(&case, "receiver")["- name: ".len()..][..1];
+            // A number in a layout keeps its value.
+            let want = text(&case["want"], "bytes").replace(r#""n":null"#, r#""n":5"#);
+            for at in 0..want.lines().count() {
+                fixture.publish_payload(name, &format!("recorded-{at}"), payload(&case), "application/json").await;
+            }
+            fixture.settled(name).await;
+            assert_eq!(std::fs::read_to_string(&path).expect("written"), want, "{}", text(&case, "id"));
+        }
     }
-    assert_eq!(seen, 1);
+    assert_eq!(seen, 7);
 }
 
 /// The real binary with its standard output where the test wants it.
@@ -97,7 +98,7 @@ async fn standard_output_gets_the_recorded_lines() {
     skip_unless!(Tool::NatsServer);
     let folder = tempfile::tempdir().expect("a folder");
     let mut seen = 0;
-    for case in cases().iter().filter(|case| text(case, "id").starts_with("stdout/")) {
+    for case in &cases("stdout") {
         let fixture = Fixture::prepare("{}").await;
         let printed = folder.path().join(format!("{seen}"));
         publish(&fixture, "o", case).await;
@@ -106,7 +107,7 @@ async fn standard_output_gets_the_recorded_lines() {
         assert_eq!(std::fs::read_to_string(&printed).expect("printed"), text(&case["want"], "bytes"), "{}", text(case, "id"));
         seen += 1;
     }
-    assert_eq!(seen, 3);
+    assert_eq!(seen, 4);
 }
 
 #[tokio::test]

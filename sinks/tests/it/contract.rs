@@ -42,7 +42,9 @@ fn every_kind_has_a_documented_sample_that_builds_offline() {
 #[test]
 fn every_kind_tells_an_unknown_key_and_its_place() {
     for kind in registry::KINDS.iter().filter(|row| row.is_served).map(|row| row.kind) {
-        let text = format!("receivers:\n  - name: r\n    {kind}: {{path: /tmp/x, endpoint: 'http://h/', zzz: 1}}\n");
+        let key = format!("    {kind}:\n");
+        let text = sample(kind).replace(&key, &format!("{key}      zzz: 1\n"));
+        let line = text.lines().position(|line| line.contains("zzz")).expect("added") + 1;
         let ready =
             registry::build(&only(load(&text).config), &Templates::default()).unwrap_or_else(|findings| panic!("{kind}: {findings:?}"));
         let told = ready
@@ -51,7 +53,7 @@ fn every_kind_tells_an_unknown_key_and_its_place() {
             .map(ToString::to_string)
             .find(|warning| warning.contains("\"zzz\""))
             .unwrap_or_else(|| panic!("{kind} says nothing"));
-        assert!(told.starts_with("3:") && told.contains(&format!("receivers[0].{kind}.zzz")), "{told}");
+        assert!(told.starts_with(&format!("{line}:")) && told.contains(&format!("receivers[0].{kind}.zzz")), "{told}");
     }
 }
 
@@ -82,10 +84,10 @@ fn everything_that_is_wrong_with_a_receiver_is_told_at_once() {
 #[test]
 fn a_kind_that_is_not_served_yet_is_refused_for_that_when_nothing_else_is_wrong() {
     assert_eq!(
-        said("syslog: {network: udp, address: 'h:514'}"),
-        ["3:13: receivers[0].syslog: receivers of kind syslog are not served yet, keep the exporter you have for it and remove it here"]
+        said("sqs: {queueName: q}"),
+        ["3:10: receivers[0].sqs: receivers of kind sqs are not served yet, keep the exporter you have for it and remove it here"]
     );
-    assert_eq!(said("syslog: {network: udp}"), ["3:13: receivers[0].syslog: address is missing, name the server as host:port"]);
+    assert_eq!(said("sqs: {}"), ["3:10: receivers[0].sqs: queueName is missing, name the queue"]);
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! The sinks through their public interface: the registry's contract, and delivery on a real nats-server to receivers that misbehave.
 
+mod chat;
 mod conformance;
 mod contract;
 mod deliver;
@@ -11,3 +12,4 @@ mod restart;
 mod secrets;
 mod tls;
 mod webhook;
+mod wire;

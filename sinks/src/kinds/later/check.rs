@@ -2,99 +2,11 @@
 //!
 //! A kind's check moves with its type.
 
-use super::{
-    Bigquery, Elasticsearch, Eventbridge, Firehose, InMemory, Kafka, Kinesis, Known, Loki, Opensearch, Opscenter, Opsgenie, Pipe, Pubsub,
-    Slack, Sns, Sqs, Syslog, Teams,
-};
+use super::{Bigquery, Eventbridge, Firehose, InMemory, Kafka, Kinesis, Known, Opscenter, Pubsub, Sns, Sqs};
 use crate::{
     keys::Keys,
     render::{Layout, Secrecy, TextKey},
 };
-
-impl Known for Pipe {
-    fn check(&self, keys: &mut Keys<'_>) {
-        keys.required("path", "name the FIFO or file to write");
-    }
-}
-
-/// What `elasticsearch` and `opensearch` have in common.
-fn index(keys: &mut Keys<'_>, index: &str, format: &str, zone: &str) {
-    keys.addresses("hosts");
-    if index.is_empty() && format.is_empty() {
-        keys.error(keys.spec().problem("index is missing, name it, or give indexFormat".to_owned()));
-    }
-    keys.require(
-        format.contains('{') == format.contains('}'),
-        "indexFormat",
-        "expected a time in braces, for example kube-events-{2006-01-02}",
-    );
-    let known = zone.is_empty() || jiff::tz::TimeZone::get(zone).is_ok();
-    keys.require(known, "indexTimezone", "expected the name of a time zone, for example Europe/Berlin");
-    keys.beside("password", "username");
-}
-
-impl Known for Elasticsearch {
-    fn check(&self, keys: &mut Keys<'_>) {
-        if self.hosts.is_empty() && self.cloud_id.is_empty() {
-            keys.required("hosts", "name the servers' addresses, or give cloudID");
-        }
-        index(keys, &self.index, &self.index_format, &self.index_timezone);
-        keys.text_map(&self.headers, Secrecy::Secret);
-        self.tls.config(keys);
-    }
-}
-
-impl Known for Opensearch {
-    fn check(&self, keys: &mut Keys<'_>) {
-        keys.required("hosts", "name the servers' addresses");
-        index(keys, &self.index, &self.index_format, &self.index_timezone);
-        self.tls.config(keys);
-    }
-}
-
-impl Known for Loki {
-    fn check(&self, keys: &mut Keys<'_>) {
-        keys.required("url", "name the address to push to, which ends with /loki/api/v1/push");
-        keys.addresses("url");
-        keys.text_map(&self.stream_labels, Secrecy::Public);
-        keys.text_map(&self.headers, Secrecy::Secret);
-        self.tls.config(keys);
-    }
-}
-
-impl Known for Slack {
-    fn check(&self, keys: &mut Keys<'_>) {
-        keys.required("token", "give the token of a bot");
-        keys.required("channel", "name the channel to post to");
-        if self.fields.is_empty() {
-            keys.required("message", "say what to post, a template");
-        }
-        keys.addresses("endpoint");
-        keys.texts([&self.channel, &self.message, &self.color, &self.title, &self.author_name, &self.footer]);
-        keys.text_map(&self.fields, Secrecy::Public);
-    }
-}
-
-impl Known for Teams {
-    fn check(&self, keys: &mut Keys<'_>) {
-        keys.required("endpoint", "name the address of the incoming webhook");
-        keys.addresses("endpoint");
-        keys.text_map(&self.headers, Secrecy::Secret);
-    }
-}
-
-impl Known for Opsgenie {
-    fn check(&self, keys: &mut Keys<'_>) {
-        keys.required("apiKey", "give the key of an API integration");
-        keys.required("message", "say what the alert is called, a template");
-        if is_fixed(&self.priority) {
-            keys.one_of("priority", &["P1", "P2", "P3", "P4", "P5"]);
-        }
-        keys.texts([&self.priority, &self.message, &self.alias, &self.description]);
-        keys.texts(&self.tags);
-        keys.text_map(&self.details, Secrecy::Public);
-    }
-}
 
 impl Known for Kafka {
     fn check(&self, keys: &mut Keys<'_>) {
@@ -196,15 +108,6 @@ impl Known for Bigquery {
         keys.required("dataset", "name the data set");
         keys.required("table", "name the table");
         keys.addresses("endpoint");
-    }
-}
-
-impl Known for Syslog {
-    fn check(&self, keys: &mut Keys<'_>) {
-        keys.one_of("network", &["tcp", "udp"]);
-        if !self.network.is_empty() {
-            keys.required("address", "name the server as host:port");
-        }
     }
 }
 
