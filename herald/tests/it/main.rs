@@ -9,5 +9,6 @@ mod harness;
 mod kill;
 mod outage;
 mod permissions;
+mod readme;
 mod reload;
 mod seed;
