@@ -192,9 +192,9 @@ impl Serialize for Period {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let millis = self.0.as_millis();
         let (number, unit) = match millis {
-            _ if millis % 3_600_000 == 0 => (millis / 3_600_000, "h"),
-            _ if millis % 60_000 == 0 => (millis / 60_000, "m"),
-            _ if millis % 1_000 == 0 => (millis / 1_000, "s"),
+            _ if millis.is_multiple_of(3_600_000) => (millis / 3_600_000, "h"),
+            _ if millis.is_multiple_of(60_000) => (millis / 60_000, "m"),
+            _ if millis.is_multiple_of(1_000) => (millis / 1_000, "s"),
             _ => (millis, "ms"),
         };
         serializer.collect_str(&format_args!("{number}{unit}"))
