@@ -55,7 +55,7 @@ impl<T> Located<T> {
     }
 }
 
-impl Located<String> {
+impl<T: fmt::Debug> Located<T> {
     /// Says what stands there, for messages; a variable's value is not shown.
     #[must_use]
     pub fn found(&self) -> String {
