@@ -42,6 +42,7 @@ pub struct Config {
     /// Old name of `maxEventAgeSeconds`.
     pub throttle_period: Option<u64>,
     /// Oldest event, in seconds, that the first list of a fresh install exports.
+    #[schemars(extend("default" = 5))]
     pub max_event_age_seconds: Option<u64>,
     /// Copied into every event; names the cluster in subjects.
     pub cluster_name: String,

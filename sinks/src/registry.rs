@@ -134,7 +134,12 @@ pub fn build(receiver: &Receiver, templates: &Templates) -> Result<Ready, Findin
     match built {
         Some(built) if keys.findings.errors.is_empty() => {
             if let Some(batch) = receiver.options.batch.as_ref().filter(|batch| batch.value > built.defaults.max_batch) {
-                let message = format!("found {}, more than {} can carry; it gets {}", batch.value, receiver.kind, built.defaults.max_batch);
+                let message = format!(
+                    "found {}, which is more than {} can carry; {} is used",
+                    batch.found(),
+                    receiver.kind,
+                    built.defaults.max_batch
+                );
                 keys.findings.warnings.push(batch.problem(message));
             }
             let Findings { mistakes, warnings, .. } = keys.findings;

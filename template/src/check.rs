@@ -48,7 +48,7 @@ impl std::error::Error for CheckError {}
 impl Template {
     /// Looks for fields and methods that do not exist, given that the root is a pointer to this struct. Gives a mistake
     /// that every rendering makes if there is one, otherwise the first.
-    pub fn check(&self, root: &'static StructType) -> Result<(), CheckError> {
+    pub fn check(&self, root: &'static StructType) -> Result<(), Box<CheckError>> {
         let mut check = Check {
             template: self,
             executing: self.name.as_bytes(),
@@ -62,7 +62,7 @@ impl Template {
         let first_certain = check.found.iter().position(|found| found.certain).unwrap_or(0);
         match check.found.is_empty() {
             true => Ok(()),
-            false => Err(check.found.swap_remove(first_certain)),
+            false => Err(Box::new(check.found.swap_remove(first_certain))),
         }
     }
 }

@@ -5,7 +5,7 @@ mod outside;
 use std::{fmt, path::PathBuf, time::Duration};
 
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::{Findings, Node, Secret};
 
@@ -185,7 +185,7 @@ pub struct Tls {
 }
 
 /// Where a stream is kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Storage {
     /// On disk: survives a restart of nats-server.
@@ -195,7 +195,7 @@ pub enum Storage {
 }
 
 /// How raw or enriched events are written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Encoding {
     /// MessagePack with field names.
@@ -267,7 +267,7 @@ impl Default for Streams {
 }
 
 /// Limits of one stream; what is left out keeps the default.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Limits {
     /// Oldest message kept, in seconds; 0 means no limit.

@@ -70,6 +70,7 @@ pub struct ReceiverOptions {
     /// Whether every version of an event is delivered, or the first only.
     pub updates: Option<bool>,
     /// How often a message may be refused before it becomes a dead letter.
+    #[schemars(extend("default" = 10))]
     pub max_attempts: Option<u32>,
     /// Batches sent at a time.
     pub concurrency: Option<usize>,

@@ -103,7 +103,7 @@ fn unknown_receiver(receiver: &Located<String>, names: &[&Node]) -> Option<Probl
     let shown = || names.iter().filter(|name| name.is_shown()).filter_map(|name| name.text());
     let advice = match nearest(&receiver.value, shown()) {
         Some(meant) if !receiver.hidden => format!("{meant:?} is probably meant"),
-        _ if names.is_empty() => "there are no receivers, add it to them".to_owned(),
+        _ if names.is_empty() => "there are no receivers, add one of that name".to_owned(),
         _ => format!("known are {}", shown().collect::<Vec<_>>().join(", ")),
     };
     Some(receiver.problem(format!("no receiver is called {}, {advice}", receiver.found())))

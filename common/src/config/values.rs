@@ -3,7 +3,7 @@
 use std::{borrow::Cow, fmt, num::NonZeroU32, time::Duration};
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Deserializer, de};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 /// A secret: readable through [`Secret::expose`] only, never printed.
 #[derive(Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -55,7 +55,7 @@ impl<T> Located<T> {
     }
 }
 
-impl Located<String> {
+impl<T: fmt::Debug> Located<T> {
     /// Says what stands there, for messages; a variable's value is not shown.
     #[must_use]
     pub fn found(&self) -> String {
@@ -184,6 +184,20 @@ impl std::str::FromStr for Period {
             rest = &rest[unit..];
         }
         within(total)
+    }
+}
+
+/// In Go's form with one unit, for the schema's defaults.
+impl Serialize for Period {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let millis = self.0.as_millis();
+        let (number, unit) = match millis {
+            _ if millis.is_multiple_of(3_600_000) => (millis / 3_600_000, "h"),
+            _ if millis.is_multiple_of(60_000) => (millis / 60_000, "m"),
+            _ if millis.is_multiple_of(1_000) => (millis / 1_000, "s"),
+            _ => (millis, "ms"),
+        };
+        serializer.collect_str(&format_args!("{number}{unit}"))
     }
 }
 
@@ -319,8 +333,14 @@ impl std::str::FromStr for LogLevel {
     }
 }
 
+impl Serialize for LogLevel {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
 /// Form of the log lines.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum LogFormat {
     /// One JSON object a line.

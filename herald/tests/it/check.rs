@@ -151,6 +151,71 @@ route:
     Ok(())
 }
 
+/// What each receiver would be sent of one event.
+fn bodies(config: &str, event: &str) -> Result<Value> {
+    let output = check(config, &["--event", "-", "-o", "json"], event)?;
+    let explained: Value = serde_json::from_slice(&output.stdout).with_context(|| format!("{output:?}"))?;
+    let deliveries = explained["deliveries"].as_array().context("a list")?.iter();
+    Ok(deliveries.map(|one| (one["receiver"].as_str().unwrap_or_default().to_owned(), one["body"].clone())).collect())
+}
+
+#[test]
+fn a_receiver_without_layout_would_be_sent_the_event_as_it_is_exported() -> Result<()> {
+    let config = "
+receivers:
+  - {name: out, stdout: {}}
+  - {name: file, file: {path: /tmp/events.json, layout: }}
+  - {name: hook, webhook: {endpoint: 'http://127.0.0.1/'}}
+route: {match: [{receiver: out}, {receiver: file}, {receiver: hook}]}
+";
+    for exported in [
+        include_str!("../../../common/tests/conformance/deleted-with-owner.json"),
+        include_str!("../../../common/tests/conformance/live-with-owner.json"),
+        include_str!("../../../common/tests/conformance/no-owner.json"),
+    ] {
+        let exported = exported.trim_end();
+        ensure!(bodies(config, exported)? == json!({"out": exported, "file": exported, "hook": exported}), "{exported}");
+        // However the event is written down.
+        let spread = format!("{:#}", serde_json::from_str::<Value>(exported)?);
+        ensure!(bodies(config, &spread)? == json!({"out": exported, "file": exported, "hook": exported}), "{spread}");
+    }
+    Ok(())
+}
+
+#[test]
+fn dots_are_replaced_in_keys_of_labels_and_annotations_for_the_receiver_that_wants_it() -> Result<()> {
+    let layout = "{all: '{{ toJson .InvolvedObject.Labels }}{{ toJson .Annotations }}', name: '{{ .Name }}'}";
+    let config = format!(
+        "
+receivers:
+  - {{name: dots, stdout: {{}}}}
+  - {{name: none, stdout: {{deDot: true}}}}
+  - {{name: dots-layout, file: {{path: /tmp/x, layout: {layout}}}}}
+  - {{name: none-layout, file: {{path: /tmp/x, deDot: true, layout: {layout}}}}}
+route: {{match: [{{receiver: none}}, {{receiver: dots}}, {{receiver: none-layout}}, {{receiver: dots-layout}}]}}
+"
+    );
+    let event = json!({
+        "metadata": {"name": "a.b", "labels": {"l.m/n.o": "p.q"}, "annotations": {"r.s": "t.u"}},
+        "involvedObject": {"name": "v.w", "labels": {"x.y": "z.z", "x_y": "kept"}, "annotations": {"c.d": "e.f"}},
+    });
+    let sent = bodies(&config, &event.to_string())?;
+    let dots = sent["dots"].as_str().context("a body")?;
+    let none = sent["none"].as_str().context("a body")?;
+    for (with, without) in [
+        (r#""labels":{"l.m/n.o":"p.q"}"#, r#""labels":{"l_m/n_o":"p.q"}"#),
+        (r#""annotations":{"r.s":"t.u"}"#, r#""annotations":{"r_s":"t.u"}"#),
+        (r#""labels":{"x.y":"z.z","x_y":"kept"}"#, r#""labels":{"x_y":"kept"}"#),
+        (r#""annotations":{"c.d":"e.f"}"#, r#""annotations":{"c_d":"e.f"}"#),
+    ] {
+        ensure!(dots.contains(with) && none.contains(without), "{dots}\n{none}");
+    }
+    ensure!(none.contains(r#""name":"a.b""#) && none.contains(r#""name":"v.w""#), "{none}");
+    ensure!(sent["dots-layout"] == r#"{"all":"{\"x.y\":\"z.z\",\"x_y\":\"kept\"}{\"r.s\":\"t.u\"}","name":"a.b"}"#, "{sent}");
+    ensure!(sent["none-layout"] == r#"{"all":"{\"x_y\":\"kept\"}{\"r_s\":\"t.u\"}","name":"a.b"}"#, "{sent}");
+    Ok(())
+}
+
 #[test]
 fn every_recorded_decision_is_explained() -> Result<()> {
     let corpus: Value = serde_json::from_str(ROUTES)?;

@@ -13,6 +13,7 @@ mod login;
 mod manifests;
 mod outage;
 mod permissions;
+mod readme;
 mod readonly;
 mod reload;
 mod seed;

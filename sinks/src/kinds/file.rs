@@ -31,6 +31,7 @@ pub struct Config {
     /// Path of the file; its folder is made when it is not there.
     pub path: PathBuf,
     /// Largest size in MB before the file is rotated; 0 means 100.
+    #[schemars(extend("default" = 100))]
     pub maxsize: u64,
     /// Oldest backup kept in days; 0 means no limit.
     pub maxage: u64,
