@@ -21,6 +21,7 @@ pub mod reload;
 pub mod shutdown;
 pub mod stage;
 pub mod subjects;
+pub mod text;
 
 pub use tokio_util::sync::CancellationToken;
 

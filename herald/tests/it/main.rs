@@ -7,6 +7,7 @@ mod examples;
 mod gone;
 mod guard;
 mod harness;
+mod hostile;
 mod kill;
 mod login;
 mod manifests;

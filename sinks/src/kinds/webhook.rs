@@ -66,16 +66,18 @@ pub(crate) fn build(receiver: &Receiver, templates: &Templates) -> Result<Built,
         let problem = tls.problem(message);
         Problem { path: format!("{}.{key}", problem.path), ..problem }
     })?;
-    let sink = Webhook { client, shown: shown(&endpoint), endpoint, headers: Headers::new(&config.headers, templates)? };
+    let sink =
+        Webhook { client, shown: shown(&endpoint, config.endpoint.hidden), endpoint, headers: Headers::new(&config.headers, templates)? };
     let defaults = Defaults { batch: 1, max_batch: 1, concurrency: 4, timeout };
     let body = Body::new(receiver, templates, false)?;
     Ok(Built { sink: Box::new(sink), defaults, body, mistakes })
 }
 
-/// Scheme, host, port and path: what may be shown.
-fn shown(endpoint: &Url) -> String {
+/// Scheme, host, port and path: what may be shown. Of an address that a variable fills, the path may be what is secret.
+fn shown(endpoint: &Url, hidden: bool) -> String {
     let port = endpoint.port().map(|port| format!(":{port}")).unwrap_or_default();
-    format!("{}://{}{port}{}", endpoint.scheme(), endpoint.host_str().unwrap_or_default(), endpoint.path())
+    let path = if hidden { "/***" } else { endpoint.path() };
+    format!("{}://{}{port}{path}", endpoint.scheme(), endpoint.host_str().unwrap_or_default())
 }
 
 impl Sink for Webhook {
@@ -124,6 +126,7 @@ mod tests {
     #[test]
     fn an_address_is_shown_without_its_secrets() {
         let url = Url::parse("https://user:hunter2@h:8443/a/b?token=hunter2#x").expect("an address");
-        assert_eq!(shown(&url), "https://h:8443/a/b");
+        assert_eq!(shown(&url, false), "https://h:8443/a/b");
+        assert_eq!(shown(&url, true), "https://h:8443/***");
     }
 }

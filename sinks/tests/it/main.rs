@@ -4,6 +4,7 @@ mod conformance;
 mod contract;
 mod deliver;
 mod fixture;
+mod hostile;
 mod layouts;
 mod outage;
 mod refusal;
