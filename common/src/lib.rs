@@ -23,6 +23,7 @@ pub mod shutdown;
 pub mod small_file;
 pub mod stage;
 pub mod subjects;
+pub mod text;
 
 pub use tokio_util::sync::CancellationToken;
 

@@ -130,7 +130,7 @@ impl Watcher {
     }
 
     fn refused(&self, reason: &str) {
-        tracing::error!("the changed configuration cannot be used, the old one stays in use:\n{reason}");
+        tracing::error!("the changed configuration cannot be used, the old one stays in use: {reason}");
         self.metrics.config_refused();
     }
 }

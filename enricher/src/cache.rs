@@ -1,12 +1,15 @@
 //! Which objects this replica remembers: the last ones used, by UID and resourceVersion.
 //!
 //! A changed object has another resourceVersion and is looked up again. A reference that lacks either is nobody's key and is never remembered, or unrelated
-//! objects would share labels. Pure.
+//! objects would share labels; nor is one that is longer than any cluster makes it, since whoever writes events chooses it. Pure.
 
 use std::{num::NonZeroUsize, sync::Arc};
 
 use herald_common::event::{ObjectMetadata, ObjectReference};
 use lru::LruCache;
+
+/// UIDs have 36 characters and resourceVersions 20; a node's UID may be its name, which has 253 at most.
+const LONGEST_KEY: usize = 300;
 
 /// The objects of this replica.
 pub struct Cache {
@@ -23,9 +26,10 @@ pub(crate) fn key(reference: &ObjectReference) -> Option<String> {
 
 fn compose(reference: &ObjectReference, key: &mut String) -> bool {
     key.clear();
-    let complete = !reference.uid.is_empty() && !reference.resource_version.is_empty();
+    let (uid, version) = (&reference.uid, &reference.resource_version);
+    let complete = !uid.is_empty() && !version.is_empty() && uid.len() + version.len() < LONGEST_KEY;
     if complete {
-        for part in [reference.uid.as_str(), "/", &reference.resource_version] {
+        for part in [uid.as_str(), "/", version] {
             key.push_str(part);
         }
     }
@@ -68,11 +72,12 @@ mod tests {
     }
 
     #[test]
-    fn incomplete_references_are_never_remembered() {
+    fn incomplete_and_made_up_references_are_never_remembered() {
         let mut cache = Cache::new(8);
-        for incomplete in [reference("", "1"), reference("u", ""), reference("", "")] {
-            cache.put(&incomplete, Arc::default());
-            assert!(cache.get(&incomplete).is_none());
+        let long = "x".repeat(LONGEST_KEY);
+        for wrong in [reference("", "1"), reference("u", ""), reference("", ""), reference(&long, "1"), reference("u", &long)] {
+            cache.put(&wrong, Arc::default());
+            assert!(cache.get(&wrong).is_none());
         }
     }
 

@@ -1,15 +1,18 @@
 //! Which resource a kind is: asked of the API server by group and version, once for the life of the process.
 //!
-//! Only groups that events speak of are asked for, so another group that is broken does not matter. A kind that is not in its group's list makes the list be
+//! Only groups that events speak of are asked for, so another group that is broken does not matter. Events may speak of anything: what no group can be called is
+//! not asked for, and the [`GROUPS`] used last are remembered. A kind that is not in its group's list makes the list be
 //! read again, at most once in [`AGAIN_AFTER`]. Asks for one group wait for one request; a failure is remembered for [`FAILURE_LASTS`].
 
 use std::{
     collections::HashMap,
+    num::NonZeroUsize,
     sync::{Arc, Mutex as StdMutex, PoisonError},
     time::{Duration, Instant},
 };
 
 use kube::Client;
+use lru::LruCache;
 use serde::Deserialize;
 use tokio::sync::Mutex;
 
@@ -19,6 +22,11 @@ use crate::lookup::{self, Failure, segment};
 const AGAIN_AFTER: Duration = Duration::from_secs(60);
 /// How long a group is not asked for again when that failed.
 const FAILURE_LASTS: Duration = Duration::from_secs(2);
+
+/// Groups and versions remembered; clusters have a few dozen.
+const GROUPS: NonZeroUsize = NonZeroUsize::new(256).expect("not 0");
+/// A group is a domain name, a version a label, and a slash is between them.
+const LONGEST_NAME: usize = 253 + 1 + 63;
 
 /// A resource: its name in paths, and whether its objects have namespaces.
 #[derive(Clone, Debug)]
@@ -52,9 +60,14 @@ struct Group {
 }
 
 /// What the API server said of its groups.
-#[derive(Default)]
 pub(crate) struct Discovery {
-    groups: StdMutex<HashMap<String, Arc<Mutex<Group>>>>,
+    groups: StdMutex<LruCache<String, Arc<Mutex<Group>>>>,
+}
+
+impl Default for Discovery {
+    fn default() -> Self {
+        Self { groups: StdMutex::new(LruCache::new(GROUPS)) }
+    }
 }
 
 /// The path of a group and version; without either it is the core group.
@@ -69,8 +82,11 @@ pub(crate) fn group_path(api_version: &str) -> String {
 impl Discovery {
     /// Finds the resource of a kind; `None` when the API server does not know the kind.
     pub(crate) async fn find(&self, client: &Client, api_version: &str, kind: &str) -> Result<Option<Resource>, Failure> {
+        if api_version.len() > LONGEST_NAME {
+            return Ok(None);
+        }
         let path = group_path(api_version);
-        let group = self.groups.lock().unwrap_or_else(PoisonError::into_inner).entry(path.clone()).or_default().clone();
+        let group = self.group(&path);
         let mut group = group.lock().await;
         if let Some(kinds) = &group.kinds {
             if let Some(resource) = kinds.get(kind) {
@@ -100,10 +116,14 @@ impl Discovery {
         }
     }
 
+    fn group(&self, path: &str) -> Arc<Mutex<Group>> {
+        self.groups.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(path.to_owned(), Arc::default).clone()
+    }
+
     /// Reads the core group's list, to see whether the API server answers.
     pub(crate) async fn probe(&self, client: &Client) -> Result<(), Failure> {
         let path = group_path("");
-        let group = self.groups.lock().unwrap_or_else(PoisonError::into_inner).entry(path.clone()).or_default().clone();
+        let group = self.group(&path);
         let mut group = group.lock().await;
         if group.read.is_none_or(|at| at.elapsed() > JUST_READ) {
             let kinds = read(client, &path).await?;
@@ -120,4 +140,29 @@ async fn read(client: &Client, path: &str) -> Result<HashMap<String, Resource>, 
     // What has a slash is a part of an object: `pods/status`.
     let objects = resources.into_iter().filter(|listed| !listed.name.contains('/'));
     Ok(objects.map(|listed| (listed.kind, Resource { plural: listed.name, namespaced: listed.namespaced })).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use herald_testkit::apiserver::ApiServer;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn whatever_events_speak_of_little_is_remembered_and_the_long_is_not_asked_for() {
+        let api = ApiServer::start().await.expect("starts");
+        let kubeconfig = api.kubeconfig().expect("written");
+        let client = herald_cluster::connect(Some(&kubeconfig), "test").await.expect("connects");
+        let discovery = Discovery::default();
+        let find = async |api_version: &str| discovery.find(&client, api_version, "Pod").await.expect("answers");
+        for number in 0..GROUPS.get() + 50 {
+            assert!(find(&format!("made.up.{number}/v1")).await.is_none());
+        }
+        assert!(find("v1").await.is_some());
+        assert_eq!(discovery.groups.lock().expect("whole").len(), GROUPS.get());
+        let before = api.discovery_requests();
+        assert!(find(&format!("{}/v1", "x".repeat(1 << 20))).await.is_none());
+        assert!(find(&format!("{}/v1", "x".repeat(253))).await.is_none());
+        assert_eq!(api.discovery_requests() - before, 1, "only what can be a group is asked for");
+    }
 }

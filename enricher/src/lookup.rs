@@ -22,6 +22,9 @@ struct Partial {
     metadata: ObjectMeta,
 }
 
+/// The longest path asked for; names have 253 characters at most. A server may take a longer one for an attack and close the connection.
+const LONGEST_PATH: usize = 2_048;
+
 /// Why the API server gave no answer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Failure {
@@ -96,15 +99,17 @@ fn with_causes(error: &kube::Error) -> String {
     text
 }
 
-/// The path of the object a reference names; the resource's scope decides whether the namespace matters. `None` when it needs one and has none.
+/// The path of the object a reference names; the resource's scope decides whether the namespace matters. `None` when it needs one and has none, or when no
+/// object can have such a name.
 pub(crate) fn path(reference: &ObjectReference, resource: &Resource) -> Option<String> {
     let group = crate::discovery::group_path(&reference.api_version);
     let (plural, name) = (&resource.plural, segment(&reference.name));
-    match (resource.namespaced, reference.namespace.as_str()) {
-        (false, _) => Some(format!("{group}/{plural}/{name}")),
-        (true, "" | "." | "..") => None,
-        (true, namespace) => Some(format!("{group}/namespaces/{}/{plural}/{name}", segment(namespace))),
-    }
+    let path = match (resource.namespaced, reference.namespace.as_str()) {
+        (false, _) => format!("{group}/{plural}/{name}"),
+        (true, "" | "." | "..") => return None,
+        (true, namespace) => format!("{group}/namespaces/{}/{plural}/{name}", segment(namespace)),
+    };
+    (path.len() <= LONGEST_PATH).then_some(path)
 }
 
 /// A text as one segment of a path: whatever it holds, it stays one segment.
@@ -139,6 +144,7 @@ mod tests {
         assert_eq!(path(&reference("", "", "a/../b?c"), &nodes).unwrap(), "/api/v1/nodes/a%2F..%2Fb%3Fc");
         assert_eq!(path(&reference("apps/v1", "shop", "web"), &deployments).unwrap(), "/apis/apps/v1/namespaces/shop/deployments/web");
         assert_eq!(path(&reference("apps/v1", "", "web"), &deployments), None);
+        assert_eq!(path(&reference("v1", "", &"n".repeat(2_048)), &nodes), None);
     }
 
     #[test]

@@ -16,6 +16,7 @@ use herald_common::{
     config::{self, Config, Problem},
     env,
     event::{EnrichedEvent, to_go_json},
+    text::one_line,
 };
 use herald_router::explain::{Explainer, Explanation};
 use herald_sinks::{
@@ -235,12 +236,12 @@ fn explanation_pretty(enriched: &EnrichedEvent, explanation: &Explanation, deliv
     let bold = |text: &str| if colours { format!("\u{1b}[1m{text}\u{1b}[0m") } else { text.to_owned() };
     let (event, object) = (&enriched.event, &enriched.event.involved_object);
     let about = if object.namespace.is_empty() { object.name.clone() } else { format!("{}/{}", object.namespace, object.name) };
-    let mut text = format!("{}\n", bold(&format!("{} {} {} {about}", event.type_, event.reason, object.kind)));
+    let mut text = format!("{}\n", bold(&one_line(&format!("{} {} {} {about}", event.type_, event.reason, object.kind))));
     let width = explanation.rules.iter().map(|rule| rule.path.len()).max().unwrap_or(0);
     for rule in &explanation.rules {
         let verdict = if rule.matched { "matches" } else { "no" };
         let to = rule.receiver.as_ref().filter(|_| rule.matched).map(|receiver| format!(" -> {receiver}")).unwrap_or_default();
-        text.push_str(&format!("  {:<width$}  {verdict:<7}  {}{to}\n", rule.path, rule.because));
+        text.push_str(&format!("  {:<width$}  {verdict:<7}  {}{to}\n", rule.path, one_line(&rule.because)));
     }
     if deliveries.is_empty() {
         text.push_str("  no receiver gets it\n");
@@ -252,7 +253,8 @@ fn explanation_pretty(enriched: &EnrichedEvent, explanation: &Explanation, deliv
             Ok(body) => body.clone(),
             Err(error) => format!("cannot be delivered: {error}"),
         };
-        text.push_str(&format!("{}{note}\n{}\n", bold(&format!("to {receiver}:")), shown.trim_end()));
+        let shown: String = shown.trim_end().lines().map(|line| format!("{}\n", one_line(line))).collect();
+        text.push_str(&format!("{}{note}\n{shown}", bold(&format!("to {receiver}:"))));
     }
     text.push('\n');
     text

@@ -1,9 +1,12 @@
-//! Printing events for people: one line each, coloured on a terminal, control characters shown instead of sent.
+//! Printing events: one line each for people, coloured on a terminal, or their JSON; a terminal is shown control characters instead of sent them.
 
 use std::io::{self, IsTerminal as _, Write};
 
 use clap::ValueEnum;
-use herald_common::event::EnrichedEvent;
+use herald_common::{
+    event::EnrichedEvent,
+    text::{json_line, one_line},
+};
 
 /// How events are printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -17,6 +20,7 @@ pub(crate) enum Format {
 /// Prints events on standard output.
 pub(crate) struct Printer {
     format: Format,
+    terminal: bool,
     colours: bool,
 }
 
@@ -27,17 +31,18 @@ const DIM: &str = "2";
 
 impl Printer {
     pub(crate) fn new(format: Format) -> Self {
-        let colours = io::stdout().is_terminal() && herald_common::env::var("NO_COLOR").is_none();
-        Self { format, colours }
+        let terminal = io::stdout().is_terminal();
+        Self { format, terminal, colours: terminal && herald_common::env::var("NO_COLOR").is_none() }
     }
 
     /// Prints an event given as its JSON. `false` means that nobody reads any more.
     pub(crate) fn print(&self, payload: &[u8]) -> bool {
         let line = match self.format {
+            Format::Json if self.terminal => json_line(&String::from_utf8_lossy(payload)).into_owned(),
             Format::Json => String::from_utf8_lossy(payload).into_owned(),
             Format::Pretty => match serde_json::from_slice::<EnrichedEvent>(payload) {
                 Ok(event) => self.pretty(&event),
-                Err(error) => format!("not an event: {error}"),
+                Err(error) => format!("not an event: {}", one_line(&error.to_string())),
             },
         };
         let mut out = io::stdout().lock();
@@ -55,12 +60,12 @@ impl Printer {
         let mut line = format!(
             "{} {} {} {} {}",
             self.paint(DIM, &time),
-            self.paint(type_colour, &format!("{:<7}", clean(&event.type_))),
-            self.paint(CYAN, &format!("{:<20}", clean(&event.reason))),
-            clean(&format!("{} {name}", reference.kind)),
+            self.paint(type_colour, &format!("{:<7}", one_line(&event.type_))),
+            self.paint(CYAN, &format!("{:<20}", one_line(&event.reason))),
+            one_line(&format!("{} {name}", reference.kind)),
             self.paint(DIM, "·"),
         );
-        line.push_str(&format!(" {}", clean(&event.message)));
+        line.push_str(&format!(" {}", one_line(&event.message)));
         let count = event.series.as_ref().map_or(event.count, |series| series.count.max(event.count));
         if count > 1 {
             line.push_str(&self.paint(YELLOW, &format!(" ×{count}")));
@@ -69,10 +74,10 @@ impl Printer {
             line.push_str(&self.paint(RED, " deleted"));
         }
         if let Some(owner) = object.owner_references.first() {
-            line.push_str(&self.paint(DIM, &clean(&format!(" of {} {}", owner.kind, owner.name))));
+            line.push_str(&self.paint(DIM, &one_line(&format!(" of {} {}", owner.kind, owner.name))));
         }
         if !cluster_name.is_empty() {
-            line.push_str(&self.paint(DIM, &clean(&format!(" [{cluster_name}]"))));
+            line.push_str(&self.paint(DIM, &one_line(&format!(" [{cluster_name}]"))));
         }
         line
     }
@@ -82,18 +87,13 @@ impl Printer {
     }
 }
 
-/// Shows control characters, line breaks included, so that an event cannot move a cursor or forge a line.
-pub(crate) fn clean(text: &str) -> String {
-    text.chars().flat_map(|c| if c.is_control() { c.escape_default().collect::<Vec<_>>() } else { vec![c] }).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn a_hostile_message_stays_one_harmless_line() {
-        let printer = Printer { format: Format::Pretty, colours: false };
+        let printer = Printer { format: Format::Pretty, terminal: false, colours: false };
         let event: EnrichedEvent = serde_json::from_str(
             r#"{"metadata":{},"reason":"BackOff","message":"a\nb\u001b[2J","lastTimestamp":"2024-03-01T00:14:03Z","count":7,"type":"Warning","clusterName":"prod","involvedObject":{"kind":"Pod","namespace":"shop","name":"x","ownerReferences":[{"kind":"ReplicaSet","name":"r"}],"deleted":true}}"#,
         )

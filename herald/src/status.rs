@@ -4,7 +4,10 @@ use std::{collections::BTreeMap, time::Duration};
 
 use clap::{Args, ValueEnum};
 use comfy_table::{CellAlignment, Table, presets::NOTHING};
-use herald_common::bus::{Bus, Stream, inspect::StreamState};
+use herald_common::{
+    bus::{Bus, Stream, inspect::StreamState},
+    text::one_line,
+};
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -124,7 +127,7 @@ impl Status {
         let mut streams = table(&["STREAM", "MESSAGES", "BYTES", "OF", "OLDEST", "IN/S", "COPIES"]);
         for stream in &self.streams {
             streams.add_row([
-                stream.name.clone(),
+                one_line(&stream.name).into_owned(),
                 stream.messages.to_string(),
                 bytes(stream.bytes),
                 u64::try_from(stream.max_bytes).map_or_else(|_| "no limit".to_owned(), bytes),
@@ -136,7 +139,7 @@ impl Status {
         let mut consumers = table(&["CONSUMER", "WAITING", "IN HAND", "DONE/S"]);
         for consumer in &self.consumers {
             consumers.add_row([
-                format!("{} of {}", consumer.name, consumer.stream),
+                one_line(&format!("{} of {}", consumer.name, consumer.stream)).into_owned(),
                 consumer.pending.to_string(),
                 consumer.ack_pending.to_string(),
                 format!("{:.1}", consumer.rate),
@@ -151,6 +154,7 @@ impl Status {
             text.push_str(&format!("\n\n{consumers}"));
         }
         for (receiver, count) in &self.dead_letters {
+            let receiver = one_line(receiver);
             text.push_str(&format!("\n\n{count} dead letters of {receiver}: `herald replay {receiver} --dead` delivers them again"));
         }
         if self.gap_markers > 0 {

@@ -71,7 +71,7 @@ impl Stage for Sinks {
                 () = stop.cancelled() => {}
                 Some(ended) = lanes.tasks.join_next() => lanes.forget(ended),
                 config = changes.next() => if let Err(error) = lanes.follow(&config).await {
-                    tracing::error!("the changed receivers cannot be used, the old ones stay in use:\n{error}");
+                    tracing::error!("the changed receivers cannot be used, the old ones stay in use: {error}");
                     lanes.context.metrics.config_refused();
                 },
             }

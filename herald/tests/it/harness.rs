@@ -62,7 +62,8 @@ impl Pipeline {
         let mut stages = Vec::new();
         for ((name, kubeconfig), url) in STAGES.iter().zip(kubeconfigs).zip(urls) {
             for _ in 0..if *name == "herald-enricher" { enrichers } else { 1 } {
-                stages.push(StageOptions::new(name).conf(&conf).kubeconfig(kubeconfig).nats(url).start()?);
+                let log = scratch.path().join(format!("{name}.log"));
+                stages.push(StageOptions::new(name).conf(&conf).kubeconfig(kubeconfig).nats(url).log(&log).start()?);
             }
         }
         let pipeline = Self { nats, stages, scratch };
@@ -116,7 +117,12 @@ impl Pipeline {
         Ok(delivered)
     }
 
-    /// The log of a stage.
+    /// Everything that the stages of a name printed.
+    pub(crate) fn printed(&self, name: &str) -> String {
+        String::from_utf8_lossy(&std::fs::read(self.scratch.path().join(format!("{name}.log"))).unwrap_or_default()).into_owned()
+    }
+
+    /// The log of a stage, as far as it is kept.
     pub(crate) fn log(&self, name: &str) -> Vec<String> {
         let at = STAGES.iter().position(|stage| *stage == name).unwrap_or_default();
         self.stages[at].process().output()

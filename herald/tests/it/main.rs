@@ -8,6 +8,7 @@ mod examples;
 mod gone;
 mod guard;
 mod harness;
+mod hostile;
 mod kill;
 mod login;
 mod manifests;

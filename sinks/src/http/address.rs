@@ -10,17 +10,19 @@ use reqwest::{Client, RequestBuilder, Url};
 pub(crate) struct Address {
     client: Client,
     url: Url,
+    hides_path: bool,
     shown: String,
 }
 
 impl Address {
     pub(crate) fn new(client: &Client, url: Url) -> Self {
-        Self { client: client.clone(), shown: shown(&url), url }
+        Self { client: client.clone(), shown: shown(&url, false), hides_path: false, url }
     }
 
-    /// Shows scheme and host only from now on.
-    pub(crate) fn hide_path(mut self) -> Self {
-        self.shown.truncate(self.shown.len() - self.url.path().len());
+    /// Shows no path from now on, if it `is_secret`: what a variable fills may be one.
+    pub(crate) fn hide_path(mut self, is_secret: bool) -> Self {
+        self.hides_path |= is_secret;
+        self.shown = shown(&self.url, self.hides_path);
         self
     }
 
@@ -30,7 +32,7 @@ impl Address {
         if let Ok(mut path) = below.url.path_segments_mut() {
             path.pop_if_empty().extend(segments);
         }
-        below.shown = shown(&below.url);
+        below.shown = shown(&below.url, below.hides_path);
         below
     }
 
@@ -54,10 +56,11 @@ impl Address {
     }
 }
 
-/// Scheme, host, port and path.
-fn shown(url: &Url) -> String {
+/// Scheme, host, port, and the path unless it is hidden.
+fn shown(url: &Url, hides_path: bool) -> String {
     let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
-    format!("{}://{}{port}{}", url.scheme(), url.host_str().unwrap_or_default(), url.path())
+    let path = if hides_path { "/***" } else { url.path() };
+    format!("{}://{}{port}{path}", url.scheme(), url.host_str().unwrap_or_default())
 }
 
 #[cfg(test)]
@@ -73,7 +76,9 @@ mod tests {
     fn an_address_is_shown_without_its_secrets() {
         let address = address("https://user:hunter2@h:8443/a/b?token=hunter2#x");
         assert_eq!(address.shown(), "https://h:8443/a/b");
-        assert_eq!(address.hide_path().shown(), "https://h:8443");
+        assert_eq!(address.clone().hide_path(false).shown(), "https://h:8443/a/b");
+        let hidden = address.hide_path(true);
+        assert_eq!((hidden.shown(), hidden.below(&["c"]).shown()), ("https://h:8443/***", "https://h:8443/***"));
     }
 
     #[test]

@@ -123,8 +123,15 @@ pub(crate) fn build(keys: &mut Keys<'_>) -> Option<Built> {
     let headers = Headers::new(&config.headers, keys);
     let client = http::client(keys, &config.tls, DEFAULTS.timeout);
     let body = Body::new(keys, config.de_dot);
-    let cluster = Cluster::new(&client?, nodes, headers, authorization, documents, config.compression)?;
+    let nodes = addresses(&client?, nodes, &config.hosts);
+    let cluster = Cluster::new(nodes, headers, authorization, documents, config.compression)?;
     Some(Built { sink: Box::new(cluster), defaults: DEFAULTS, body })
+}
+
+/// The nodes' addresses; where a variable fills one, no path is shown.
+pub(super) fn addresses(client: &Client, nodes: Vec<Url>, hosts: &[Located<String>]) -> Vec<Address> {
+    let is_secret = hosts.iter().any(|host| host.hidden);
+    nodes.into_iter().map(|node| Address::new(client, node).hide_path(is_secret)).collect()
 }
 
 /// The index that the keys name.
@@ -182,14 +189,12 @@ impl Sink for Cluster {
 impl Cluster {
     /// Nothing without a node.
     pub(super) fn new(
-        client: &Client,
-        nodes: Vec<Url>,
+        nodes: Vec<Address>,
         headers: Headers,
         authorization: Option<HeaderValue>,
         documents: Documents,
         compression: Compression,
     ) -> Option<Self> {
-        let nodes: Vec<Address> = nodes.into_iter().map(|node| Address::new(client, node)).collect();
         let bulk = nodes.iter().map(bulk::address).collect();
         (!nodes.is_empty()).then_some(Self { nodes, bulk, current: AtomicUsize::new(0), headers, authorization, documents, compression })
     }

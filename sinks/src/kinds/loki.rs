@@ -94,7 +94,7 @@ pub(crate) fn build(keys: &mut Keys<'_>) -> Option<Built> {
     let labels = Labels::new(&config, keys);
     let structured_metadata = Texts::new(&config.structured_metadata, keys);
     let body = Body::new(keys, false);
-    let address = Address::new(&client?, url?);
+    let address = Address::new(&client?, url?).hide_path(config.url.hidden);
     let sink = Loki { address, headers, authorization, tenant, labels, structured_metadata, compression: config.compression };
     Some(Built { sink: Box::new(sink), defaults: DEFAULTS, body })
 }

@@ -8,7 +8,7 @@ use herald_common::config::{Located, Secret};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::elasticsearch::{Cluster, DEFAULTS, index};
+use super::elasticsearch::{Cluster, DEFAULTS, addresses, index};
 use crate::{
     bulk::Documents,
     http::{self, Compression, Headers, Login},
@@ -73,6 +73,7 @@ pub(crate) fn build(keys: &mut Keys<'_>) -> Option<Built> {
     let headers = Headers::new(&config.headers, keys);
     let client = http::client(keys, &config.tls, DEFAULTS.timeout);
     let body = Body::new(keys, config.de_dot);
-    let cluster = Cluster::new(&client?, nodes, headers, authorization, documents, config.compression)?;
+    let nodes = addresses(&client?, nodes, &config.hosts);
+    let cluster = Cluster::new(nodes, headers, authorization, documents, config.compression)?;
     Some(Built { sink: Box::new(cluster), defaults: DEFAULTS, body })
 }

@@ -67,7 +67,7 @@ pub(crate) fn build(keys: &mut Keys<'_>) -> Option<Built> {
     let endpoint = keys.addresses("endpoint").into_iter().next();
     let client = http::client(keys, &config.tls, summary::CHAT.timeout);
     let (headers, body) = (Headers::new(&config.headers, keys), Body::new(keys, false));
-    let sink = Teams { address: Address::new(&client?, endpoint?).hide_path(), headers, format: config.format };
+    let sink = Teams { address: Address::new(&client?, endpoint?).hide_path(true), headers, format: config.format };
     Some(Built { sink: Box::new(sink), defaults: summary::CHAT, body })
 }
 

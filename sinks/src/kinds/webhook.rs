@@ -57,7 +57,8 @@ pub(crate) fn build(keys: &mut Keys<'_>) -> Option<Built> {
     }
     let client = http::client(keys, &config.tls, DEFAULTS.timeout);
     let (headers, body) = (Headers::new(&config.headers, keys), Body::new(keys, false));
-    let sink = Webhook { address: Address::new(&client?, endpoint?), headers };
+    let address = Address::new(&client?, endpoint?).hide_path(config.endpoint.hidden);
+    let sink = Webhook { address, headers };
     Some(Built { sink: Box::new(sink), defaults: DEFAULTS, body })
 }
 

@@ -5,6 +5,7 @@ mod conformance;
 mod contract;
 mod deliver;
 mod fixture;
+mod hostile;
 mod layouts;
 mod outage;
 mod refusal;
