@@ -69,6 +69,12 @@ pub struct Options {
     /// Events of a run of throughput
     #[arg(long, default_value_t = 100_000)]
     pub events: u64,
+    /// Only the cases of throughput whose names hold this text, such as "file, 1,000"
+    #[arg(long, default_value = "", value_name = "TEXT")]
+    pub case: String,
+    /// Leave out the bare relay in throughput
+    #[arg(long)]
+    pub no_relay: bool,
     /// Seconds of a run of latency
     #[arg(long, default_value_t = 10)]
     pub seconds: u64,

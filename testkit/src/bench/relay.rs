@@ -64,7 +64,6 @@ pub(super) async fn create_streams(nats: &str, names: &[&str; 3]) -> Result<()> 
             name: (*name).to_owned(),
             subjects: vec![format!("{name}.>")],
             retention,
-            max_bytes: 4_000_000_000,
             max_age: Duration::from_secs(7_200),
             duplicate_window: Duration::from_secs(120),
             allow_direct: true,

@@ -75,7 +75,7 @@ pub(super) fn config(receiver: &str) -> String {
     )
 }
 
-const NATS: &str = "nats: {streams: {raw: {maxBytes: 4000000000}, enriched: {maxBytes: 4000000000}, out: {maxBytes: 4000000000}}}\n";
+const NATS: &str = "nats: {streams: {raw: {maxBytes: 1500000000}, enriched: {maxBytes: 1500000000}, out: {maxBytes: 1500000000}}}\n";
 
 /// Processor seconds by process, and of the whole machine as `machine`.
 #[derive(Clone, Debug)]

@@ -43,6 +43,9 @@ pub(super) async fn section(options: &Options) -> Result<Section> {
     for (accepts, name) in [(Accepts::Null, "file"), (Accepts::Webhook(Duration::ZERO), "webhook")] {
         for objects in [FEW, MANY] {
             let case = format!("{name}, {} objects", if objects == FEW { "1,000" } else { "100,000" });
+            if !case.contains(&options.case) {
+                continue;
+            }
             say(&format!("throughput: {case}"));
             let samples = scenario(options, accepts, objects).await?;
             let rate = format!("{case}: Herald");
@@ -72,11 +75,7 @@ async fn scenario(options: &Options, accepts: Accepts, objects: usize) -> Result
     let mut expected = rig.api.burst("load", WARM_UP.min(options.events), FEW).await?;
     rig.deliver(expected, BOUND).await?;
     for run in 0..options.runs {
-        let limit = limit::run(&rig.nats.url(), options.events).await?;
-        samples.add("limit", limit.rate);
-        for (micros, hop) in limit.cpu_micros.iter().zip(["source", "first relay", "second relay", "drain"]) {
-            samples.add(format!("cpu bare {hop}"), *micros);
-        }
+        let limit = if options.no_relay { None } else { Some(limit::run(&rig.nats.url(), options.events).await?) };
         let namespace = if objects == FEW { "load".to_owned() } else { format!("load-{run}") };
         // More than there are events would not be asked for.
         let objects = objects.min(usize::try_from(options.events).unwrap_or(usize::MAX));
@@ -88,12 +87,18 @@ async fn scenario(options: &Options, accepts: Accepts, objects: usize) -> Result
         let after = rig.usage()?;
         let rate = options.events as f64 / elapsed.as_secs_f64();
         samples.add("rate", rate);
-        samples.add("ratio", rate / limit.rate);
+        if let Some(limit) = &limit {
+            samples.add("limit", limit.rate);
+            samples.add("ratio", rate / limit.rate);
+            for (micros, hop) in limit.cpu_micros.iter().zip(["source", "first relay", "second relay", "drain"]) {
+                samples.add(format!("cpu bare {hop}"), *micros);
+            }
+        }
         samples.add("others", after.others_since(&before, elapsed));
         for (process, micros) in after.micros_since(&before, options.events) {
             samples.add(format!("cpu {process}"), micros);
         }
-        say(&format!("  {rate:.0} events/s, bare relay {:.0}", limit.rate));
+        say(&format!("  {rate:.0} events/s{}", limit.map(|limit| format!(", bare relay {:.0}", limit.rate)).unwrap_or_default()));
     }
     for (stage, peak) in rig.peaks()? {
         samples.add(format!("peak {stage}"), peak);
