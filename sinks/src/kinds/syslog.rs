@@ -32,8 +32,8 @@ use crate::{
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Config {
-    /// How the server is reached.
-    pub network: Network,
+    /// `tcp` or `udp`; nothing for the local daemon's socket.
+    pub network: String,
     /// Host and port of the server; nothing for the local daemon.
     #[schemars(with = "String")]
     pub address: Located<String>,
@@ -45,20 +45,6 @@ pub struct Config {
     pub tls: Tls,
     /// What is sent instead of the whole event.
     layout: LayoutKey,
-}
-
-/// How the server is reached.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Network {
-    /// The local daemon's socket.
-    #[default]
-    #[serde(rename = "")]
-    Local,
-    /// A connection.
-    Tcp,
-    /// A datagram for each event.
-    Udp,
 }
 
 /// Form of the messages.
@@ -113,12 +99,13 @@ pub(crate) fn build(keys: &mut Keys<'_>) -> Option<Built> {
 }
 
 fn place(keys: &mut Keys<'_>, config: &Config) -> Option<Place> {
-    let address = config.address.value.clone();
-    if config.network == Network::Local {
+    let (network, address) = (config.network.as_str(), config.address.value.clone());
+    if network.is_empty() {
         keys.require(address.is_empty(), "address", "which needs network: tcp or network: udp beside it");
         return Some(Place::Local);
     }
-    keys.required("address", "name host and port of the server");
+    keys.one_of("network", &["tcp", "udp"]);
+    keys.required("address", "name the server as host:port");
     if address.is_empty() {
         return None;
     }
@@ -126,8 +113,8 @@ fn place(keys: &mut Keys<'_>, config: &Config) -> Option<Place> {
     keys.require(parts.is_some(), "address", "expected host and port, for example logs.example.com:514");
     let (host, _) = parts?;
     let has_tls = keys.spec().get("tls").is_some();
-    match config.network {
-        Network::Udp => {
+    match network {
+        "udp" => {
             keys.unused("tls", "datagrams are sent without TLS, say network: tcp");
             Some(Place::Udp(address))
         }
