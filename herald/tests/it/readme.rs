@@ -62,8 +62,8 @@ fn every_configuration_shown_is_good() -> Result<()> {
     let mut seen = 0;
     for (page, text) in PAGES {
         for block in blocks(text).iter().filter(|block| block.language == "yaml" && !block.text.contains("apiVersion:")) {
-            // What `herald migrate` is shown on.
-            if block.name == Some("old.yaml") {
+            // What `herald migrate` is shown on, the file of --metrics-tls-config, and what kustomize reads.
+            if block.name == Some("old.yaml") || ["tls_server_config:", "components:"].iter().any(|key| block.text.contains(key)) {
                 continue;
             }
             let output = Herald::check(&block.text).arg("--strict").run()?;
