@@ -43,7 +43,7 @@ lint: $(CARGO_DENY) ## Checks formatting, lints, dependency rules and documentat
 	cargo fetch --locked --quiet
 	cargo fetch --locked --quiet --manifest-path fuzz/Cargo.toml
 	"$(CARGO_DENY)" --offline --locked check bans licenses sources
-	"$(CARGO_DENY)" --offline --locked --manifest-path fuzz/Cargo.toml check --config deny.toml bans licenses sources
+	"$(CARGO_DENY)" --offline --locked --config deny.toml --manifest-path fuzz/Cargo.toml check bans licenses sources
 	RUSTDOCFLAGS="-D warnings -A rustdoc::private-intra-doc-links" cargo doc --locked --workspace --no-deps --document-private-items --quiet
 
 .PHONY: tools

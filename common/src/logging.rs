@@ -26,7 +26,7 @@ use crate::{
     text::{JsonLines, one_line},
 };
 
-/// Libraries whose details are of no use below this level. What async_nats's connector says, the bus says with what to do about it.
+/// Libraries whose details are of no use below this level. What `async_nats`'s connector says, the bus says with what to do about it.
 const QUIET: &str = "async_nats=warn,async_nats::connector=off,hyper=warn,hyper_util=warn,reqwest=warn,rustls=warn,h2=warn,tower=warn,\
                      kube_client=warn,kube_runtime=warn";
 

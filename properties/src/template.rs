@@ -65,7 +65,7 @@ pub fn template(data: &[u8]) {
         }
     };
     // An eighth is rendered by the limits that receivers have.
-    let limits = if text.len() % 8 == 0 { herald_sinks::render::LIMITS } else { SMALL };
+    let limits = if text.len().is_multiple_of(8) { herald_sinks::render::LIMITS } else { SMALL };
     let event = &EVENTS[text.len() % EVENTS.len()];
     let first = memory::bounded(WORK + 32 * limits.output, || render(&template, event, limits));
     match &first {

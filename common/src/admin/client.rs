@@ -76,7 +76,7 @@ impl NamedClient {
         let Ok(certificate) = EndEntityCert::try_from(certificate) else { return false };
         let is_allowed = |name: &str| self.allowed.iter().any(|allowed| allowed == name);
         let has_address = |allowed: &String| {
-            let address = allowed.parse::<IpAddr>().ok().map(|address| ServerName::from(address));
+            let address = allowed.parse::<IpAddr>().ok().map(ServerName::from);
             address.is_some_and(|address| certificate.verify_is_valid_for_subject_name(&address).is_ok())
         };
         certificate.valid_dns_names().any(is_allowed)

@@ -105,7 +105,7 @@ fn report(error: &ConnectError, servers: &Servers, settings: &Nats) -> &'static 
 fn is_about_tls(error: &ConnectError) -> bool {
     let inner = |error: &(dyn Error + 'static)| {
         let io = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-        error.is::<rustls::Error>() || io.is_some_and(|inner| inner.is::<rustls::Error>())
+        error.is::<rustls::Error>() || io.is_some_and(<dyn std::error::Error + Send + Sync>::is::<rustls::Error>)
     };
     error.kind() == ConnectErrorKind::Tls || std::iter::successors(error.source(), |&error| error.source()).any(inner)
 }
@@ -173,7 +173,7 @@ impl Reports {
     }
 }
 
-/// When it connects again, async_nats tells the kind of an error by its text alone.
+/// When it connects again, `async_nats` tells the kind of an error by its text alone.
 fn is_about_login(error: &str) -> bool {
     [ConnectErrorKind::AuthorizationViolation, ConnectErrorKind::Authentication].iter().any(|kind| error == kind.to_string())
 }
