@@ -4,6 +4,9 @@ CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/herald
 export CARGO_TARGET_DIR ?= $(CACHE)/target
 export HERALD_TOOLS ?= $(CACHE)/tools
 CARGO_DENY := $(HERALD_TOOLS)/cargo-deny-0.20.2/bin/cargo-deny
+CARGO_FUZZ := $(HERALD_TOOLS)/cargo-fuzz-0.13.2/bin/cargo-fuzz
+FUZZ_TARGETS ?= template config event
+FUZZ_SECONDS ?= 600
 SKIPPED := $(CARGO_TARGET_DIR)/skipped-tests
 .DEFAULT_GOAL := help
 
@@ -35,9 +38,12 @@ test: tools ## Builds and runs every test, against real servers
 .PHONY: lint
 lint: $(CARGO_DENY) ## Checks formatting, lints, dependency rules and documentation
 	cargo fmt --all --check
+	cargo fmt --manifest-path fuzz/Cargo.toml --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 	cargo fetch --locked --quiet
+	cargo fetch --locked --quiet --manifest-path fuzz/Cargo.toml
 	"$(CARGO_DENY)" --offline --locked check bans licenses sources
+	"$(CARGO_DENY)" --offline --locked --manifest-path fuzz/Cargo.toml check --config deny.toml bans licenses sources
 	RUSTDOCFLAGS="-D warnings -A rustdoc::private-intra-doc-links" cargo doc --locked --workspace --no-deps --document-private-items --quiet
 
 .PHONY: tools
@@ -47,6 +53,20 @@ tools: ## Gets nats-server, etcd and kube-apiserver, as far as they are not ther
 $(CARGO_DENY):
 	@echo "building cargo-deny (about five minutes, once)"
 	cargo install cargo-deny --version 0.20.2 --locked --quiet --root "$(HERALD_TOOLS)/cargo-deny-0.20.2"
+
+# Timeouts are hangs, and findings like panics. Without a sanitizer the pinned compiler will do: there is no unsafe code to look into.
+.PHONY: fuzz
+fuzz: $(CARGO_FUZZ) ## Looks for inputs that break a property, FUZZ_SECONDS (600) for each of FUZZ_TARGETS (all)
+	cargo run --locked --quiet -p herald-properties --example seeds -- fuzz/corpus
+	cargo fetch --locked --quiet --manifest-path fuzz/Cargo.toml
+	@set -e; for target in $(FUZZ_TARGETS); do \
+		"$(CARGO_FUZZ)" run --sanitizer none $$target -- -dict=fuzz/corpus/$$target.dict -max_total_time=$(FUZZ_SECONDS) \
+			-timeout=10 -rss_limit_mb=1024 -max_len=8192 -print_final_stats=1; \
+	done
+
+$(CARGO_FUZZ):
+	@echo "building cargo-fuzz (about two minutes, once)"
+	cargo install cargo-fuzz --version 0.13.2 --locked --quiet --root "$(HERALD_TOOLS)/cargo-fuzz-0.13.2"
 
 .PHONY: bench-memory
 bench-memory: build ## Measures each stage's peak memory: a steady rate, then a backlog

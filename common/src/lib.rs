@@ -20,6 +20,7 @@ pub mod pattern;
 pub mod pem;
 pub mod reload;
 pub mod shutdown;
+pub mod small_file;
 pub mod stage;
 pub mod subjects;
 

@@ -11,6 +11,8 @@ use rustls::{
     sign::CertifiedKey,
 };
 
+use crate::small_file;
+
 /// Reads the certificates of a file; there is at least one.
 ///
 /// # Errors
@@ -38,5 +40,5 @@ pub fn private_key(path: &Path, certificates: &[CertificateDer<'static>]) -> Res
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, String> {
-    std::fs::read(path).map_err(|error| format!("which cannot be read: {error}; name a PEM file that is there"))
+    small_file::read(path).map_err(|error| format!("which cannot be read: {error}; name a PEM file that is there"))
 }

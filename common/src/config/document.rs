@@ -207,12 +207,16 @@ impl Node {
 /// Stands in messages for what must not be shown.
 pub(super) const HIDDEN: &str = "the value of a variable";
 
+/// How deep lists and maps may nest: far deeper than a configuration does, and not so deep that reading it could exhaust the stack of a thread.
+const MAX_DEPTH: usize = 40;
+
 /// Reads a document; an empty one is an empty map. What is wrong with it goes into `problems`; without a node nothing of it could be read.
 pub(super) fn parse(text: &str, lookup: &dyn Fn(&str) -> Option<String>, problems: &mut Vec<Problem>) -> Option<Node> {
     let text = text.strip_prefix('\u{FEFF}').unwrap_or(text);
     let (variables, marked) = Variables::take(text, lookup).map_err(|problem| problems.push(problem)).ok()?;
     let mut options = Options::default();
     options.strict_booleans = true;
+    options.budget.get_or_insert_default().max_depth = MAX_DEPTH;
     options.duplicate_keys = DuplicateKeyPolicy::PassThrough;
     options.non_finite_float_policy = NonFiniteFloatPolicy::PassThrough;
     let raw: Result<Option<Spanned<Raw>>, _> = serde_saphyr::from_str_with_options(&marked, options);

@@ -5,9 +5,10 @@
 //! marks ended up. What only a comment holds is never looked at. Every other dollar stays a dollar. Control characters, which people's files hold and YAML
 //! 1.2 refuses, take the same way.
 
-use std::{iter::Peekable, str::Chars};
+use std::{iter::Peekable, path::Path, str::Chars};
 
 use super::Problem;
+use crate::small_file;
 
 /// First mark of a replaced `${…}`; the next character tells which it is, others fill up its length.
 const MARK: char = '\u{F0000}';
@@ -131,7 +132,7 @@ impl<'a> Variables<'a> {
             What::Variable { name, default } => (self.lookup)(name).or_else(|| default.clone()).map(|value| (value, true)).ok_or_else(|| {
                 problem(format!("the environment variable {name} is not set; set it, give a default with ${{{name}:-default}}, or write $${{{name}}} for the text itself"))
             }),
-            What::File(path) => match std::fs::read_to_string(path) {
+            What::File(path) => match small_file::read_text(Path::new(path)) {
                 Ok(content) => Ok((content.trim_end_matches(['\n', '\r']).to_owned(), true)),
                 Err(error) => Err(problem(format!("cannot read {path}: {error}; put the secret there, or name another file"))),
             },

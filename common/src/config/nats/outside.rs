@@ -7,7 +7,7 @@ use std::path::Path;
 use super::Nats;
 use crate::{
     config::{Findings, Node},
-    pem,
+    pem, small_file,
 };
 
 impl Nats {
@@ -51,7 +51,7 @@ impl Nats {
 
 /// Reads a `.creds` file.
 fn credentials(path: &Path) -> Result<(), String> {
-    let text = std::fs::read_to_string(path).map_err(|error| format!("which cannot be read: {error}; name a .creds file that is there"))?;
+    let text = small_file::read_text(path).map_err(|error| format!("which cannot be read: {error}; name a .creds file that is there"))?;
     let options = async_nats::ConnectOptions::new().credentials(&text);
     options.map(|_| ()).map_err(|_| "which is no .creds file; name one that holds a JWT and a seed".to_owned())
 }
