@@ -2,6 +2,7 @@
 
 use std::sync::LazyLock;
 
+use herald_sinks::render::LIMITS;
 use herald_template::{
     ExecError, Functions, Host, Limits, Template, Value,
     go::time::{Location, Time},
@@ -17,6 +18,8 @@ const NAME: &str = "template";
 const BEFORE: &[u8] = b"before";
 /// Small limits, by which most texts are tried, since they are tried faster so.
 const SMALL: Limits = Limits { output: 1 << 16, steps: 10_000, depth: 200 };
+/// The limits of receivers, but for the steps: code that counts where it comes by is ten times slower.
+const LARGE: Limits = Limits { steps: LIMITS.steps / 10, ..LIMITS };
 /// What a rendering may hold in memory beside its output: the largest regular expressions, and the hash that is meant to take much.
 const WORK: usize = 64 << 20;
 

@@ -109,13 +109,20 @@ impl<'a, 'h, 'o> Exec<'a, 'h, 'o> {
     }
 
     /// Counts a step.
+    #[inline]
     fn step(&mut self) -> Result<()> {
         self.work(1)
     }
 
     /// Counts several steps.
+    #[inline]
     fn work(&mut self, steps: u64) -> Result<()> {
-        self.context.spend(steps).map_err(|_| self.error(format!("more than {} steps", self.limits.steps)))
+        if self.context.takes(steps) { Ok(()) } else { Err(self.too_many_steps()) }
+    }
+
+    #[cold]
+    fn too_many_steps(&self) -> Box<ExecError> {
+        self.error(format!("more than {} steps", self.limits.steps))
     }
 
     /// Counts the bytes of what was made on the way, as functions do for theirs.

@@ -93,13 +93,15 @@ impl<'h> Context<'h> {
     /// Counts work that the number of arguments does not tell (comparing each with each, a hash that is slow on purpose); a step is about what one node
     /// of a template takes. Refused past the limit.
     pub fn spend(&mut self, steps: u64) -> Result<(), FuncError> {
-        match self.steps_left.checked_sub(steps) {
-            Some(left) => {
-                self.steps_left = left;
-                Ok(())
-            }
-            None => Err(FuncError::new("too much work")),
-        }
+        if self.takes(steps) { Ok(()) } else { Err(FuncError::new("too much work")) }
+    }
+
+    /// Counts steps; false past the limit.
+    #[inline]
+    pub(crate) fn takes(&mut self, steps: u64) -> bool {
+        let left = self.steps_left.checked_sub(steps);
+        self.steps_left = left.unwrap_or(0);
+        left.is_some()
     }
 }
 
