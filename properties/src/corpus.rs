@@ -95,14 +95,18 @@ fn messages() -> Vec<Vec<u8>> {
         include_str!("../../common/tests/conformance/no-owner.json"),
         EVENT_JSON,
     ];
-    let texts: Vec<String> = events().iter().map(Value::to_string).chain(recorded.iter().copied().chain(ODD_EVENTS.lines()).map(str::to_owned)).collect();
+    let texts: Vec<String> =
+        events().iter().map(Value::to_string).chain(recorded.iter().copied().chain(ODD_EVENTS.lines()).map(str::to_owned)).collect();
     let packed = texts.iter().flat_map(|text| {
         let raw = herald_common::event::decode_raw(text.as_bytes(), None).expect("a recorded event is an event");
         let enriched = herald_common::event::decode_enriched(text.as_bytes(), None).expect("a recorded event is an event");
         [rmp_serde::to_vec_named(&raw), rmp_serde::to_vec_named(&enriched)].map(|packed| packed.expect("an event packs"))
     });
     // {"involvedObject": {"labels": {…}}} and {"x": {"": {"": …, with more announced than there is.
-    let announced = [b"\x81\xAEinvolvedObject\x81\xA6labels\xDF\xFF\xFF\xFF\xFF".to_vec(), b"\x81\xA1x".iter().chain([0xDE; 60].iter()).copied().collect()];
+    let announced = [
+        b"\x81\xAEinvolvedObject\x81\xA6labels\xDF\xFF\xFF\xFF\xFF".to_vec(),
+        b"\x81\xA1x".iter().chain([0xDE; 60].iter()).copied().collect(),
+    ];
     packed.chain(announced).chain(texts.iter().map(|text| text.as_bytes().to_vec())).collect()
 }
 

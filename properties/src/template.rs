@@ -67,8 +67,7 @@ pub fn template(data: &[u8]) {
             error.certain
         }
     };
-    // An eighth is rendered by the limits that receivers have.
-    let limits = if text.len().is_multiple_of(8) { herald_sinks::render::LIMITS } else { SMALL };
+    let limits = if text.len().is_multiple_of(8) { LARGE } else { SMALL };
     let event = &EVENTS[text.len() % EVENTS.len()];
     let first = memory::bounded(WORK + 32 * limits.output, || render(&template, event, limits));
     match &first {
