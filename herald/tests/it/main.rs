@@ -15,4 +15,5 @@ mod outage;
 mod permissions;
 mod readonly;
 mod reload;
+mod secrets;
 mod seed;

@@ -16,7 +16,7 @@ use super::{
 use crate::sink::Refusal;
 
 /// Stands for `layout` among a kind's keys; [`Layout::new`] reads it.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[derive(Default, Deserialize, JsonSchema)]
 #[schemars(transparent)]
 pub(crate) struct LayoutKey(
     #[schemars(with = "serde_json::Map<String, serde_json::Value>")]
@@ -25,10 +25,8 @@ pub(crate) struct LayoutKey(
 );
 
 /// A layout, ready to render.
-#[derive(Debug)]
 pub(crate) struct Layout(Part);
 
-#[derive(Debug)]
 enum Part {
     /// JSON that every event gets.
     Fixed(Vec<u8>),

@@ -12,8 +12,8 @@ use crate::sink::Refusal;
 /// What one key may make of an event.
 const LIMITS: Limits = Limits { output: 1 << 20, steps: 1_000_000, depth: 200 };
 
-/// A template as the configuration holds it, to be made a [`Text`].
-#[derive(Debug, Default, Deserialize, JsonSchema)]
+/// A template as the configuration holds it, to be made a [`Text`]. It may be secret, so it cannot be printed.
+#[derive(Default, Deserialize, JsonSchema)]
 #[serde(transparent)]
 #[schemars(transparent)]
 pub(crate) struct TextKey(#[schemars(with = "String")] pub(crate) Located<String>);
