@@ -4,6 +4,8 @@ use std::{ffi::OsString, path::PathBuf};
 
 use clap::Args;
 
+use crate::config::Secret;
+
 /// Arguments of every stage.
 #[derive(Args, Clone, Debug)]
 pub struct StageArgs {
@@ -23,8 +25,8 @@ pub struct StageArgs {
     #[arg(long, env = "HERALD_PROBE_ADDRESS", value_name = "HOST:PORT")]
     pub probe_address: Option<String>,
     /// NATS servers, separated by commas, instead of nats.url of the configuration
-    #[arg(long, env = "HERALD_NATS", value_name = "URL")]
-    pub nats: Option<String>,
+    #[arg(long, env = "HERALD_NATS", value_name = "URL", hide_env_values = true)]
+    pub nats: Option<Secret>,
 }
 
 /// Returns the process's arguments, long flags with a single dash (`-conf`) turned into those with two, as the old exporter's users write them.

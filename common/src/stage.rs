@@ -146,7 +146,7 @@ fn report(error: &anyhow::Error) {
 pub fn prepare(args: &StageArgs) -> anyhow::Result<(Config, CancellationToken)> {
     let mut loaded = Config::load(&args.conf)?;
     if let Some(nats) = &args.nats {
-        loaded.config.nats.url = Some(nats.clone());
+        loaded.config.nats.url = Some(nats.expose().to_owned());
         loaded.config.nats.urls.clear();
     }
     logging::init(loaded.config.log_level, loaded.config.log_format);

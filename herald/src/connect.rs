@@ -7,7 +7,7 @@ use clap::Args;
 use herald_common::{
     CancellationToken,
     bus::Bus,
-    config::{Config, LogFormat, LogLevel},
+    config::{Config, LogFormat, LogLevel, Secret},
     health::Health,
     logging, shutdown,
 };
@@ -20,8 +20,8 @@ pub(crate) struct ConnectArgs {
     #[arg(long, env = "HERALD_CONF", value_name = "FILE")]
     conf: Option<PathBuf>,
     /// NATS servers, separated by commas [default: those of the configuration, of a running `herald up`, then 127.0.0.1:4222]
-    #[arg(long, env = "HERALD_NATS", value_name = "URL")]
-    nats: Option<String>,
+    #[arg(long, env = "HERALD_NATS", value_name = "URL", hide_env_values = true)]
+    nats: Option<Secret>,
 }
 
 /// A connection for a command, with the configuration it came from.
@@ -43,7 +43,9 @@ impl ConnectArgs {
             Some(file) => Config::load(file)?.config,
             None => Config::default(),
         };
-        if let Some(nats) = self.nats.clone().or_else(|| file.is_none().then(nats_server::running).flatten()) {
+        if let Some(nats) =
+            self.nats.as_ref().map(|nats| nats.expose().to_owned()).or_else(|| file.is_none().then(nats_server::running).flatten())
+        {
             config.nats.url = Some(nats);
             config.nats.urls.clear();
         }

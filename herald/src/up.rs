@@ -59,7 +59,7 @@ pub(crate) async fn run(mut args: UpArgs) -> anyhow::Result<()> {
     let pretty = without_file && args.output.map_or_else(|| std::io::stdout().is_terminal(), |format| format == Format::Pretty);
     let (mut config, stop) = if without_file { without_file_config(pretty)? } else { stage::prepare(&args.stage)? };
     if let Some(nats) = &args.stage.nats {
-        config.nats.url = Some(nats.clone());
+        config.nats.url = Some(nats.expose().to_owned());
         config.nats.urls.clear();
     }
     let demo = start_demo(&mut args, &mut config, without_file, &stop).await?;

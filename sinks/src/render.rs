@@ -54,7 +54,7 @@ impl Default for Templates {
 }
 
 /// The payload of a receiver that sends one for each event.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Body {
     /// The whole event where there is none.
     layout: Option<Layout>,

@@ -169,6 +169,17 @@ impl<'a> Decoder<'a> {
         self.place(Err(de::Error::invalid_type(de::Unexpected::Unit, expected)))
     }
 
+    /// A value in the place of a list or of keys may be one of the secrets that belong into it, so it is not shown.
+    fn no_container<T>(self, expected: &dyn de::Expected) -> Result<T, Error> {
+        match self.node.kind {
+            Kind::Scalar { .. } => {
+                let expected = expected.to_string().replace("a sequence", "a list");
+                self.place(Err(de::Error::custom(format!("found a single value, expected {expected}"))))
+            }
+            _ => self.wrong(expected),
+        }
+    }
+
     fn scalar(self) -> Option<&'a str> {
         match &self.node.kind {
             Kind::Scalar { text, .. } => Some(text),
@@ -180,7 +191,7 @@ impl<'a> Decoder<'a> {
         let entries: &[(Key, Node)] = match &self.node.kind {
             Kind::Map(entries) => entries,
             Kind::Null => &[],
-            _ => return self.wrong(&keys_expected(fields).as_str()),
+            _ => return self.no_container(&keys_expected(fields).as_str()),
         };
         let access = Entries { decoder: self, entries: entries.iter(), value: None, fields };
         self.place(visitor.visit_map(access))
@@ -286,7 +297,7 @@ impl<'de> de::Deserializer<'de> for Decoder<'_> {
         let items: &[Node] = match &self.node.kind {
             Kind::Seq(items) => items,
             Kind::Null => &[],
-            _ => return self.wrong(&visitor),
+            _ => return self.no_container(&visitor),
         };
         self.place(visitor.visit_seq(Items { decoder: self, items: items.iter() }))
     }

@@ -1,6 +1,6 @@
 //! `receivers`: a name, options that every kind has, and exactly one kind whose own keys the sinks read.
 
-use std::{collections::HashMap, time::Duration};
+use std::{collections::HashMap, fmt, time::Duration};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, de::IgnoredAny};
@@ -37,7 +37,7 @@ pub const KINDS: &[&str] = &[
 const FIRST_ONLY: &[&str] = &["slack", "teams", "opsgenie", "opscenter"];
 
 /// A receiver; two are equal when they say the same, wherever they stand.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct Receiver {
     /// Its name, by which rules call it.
     pub name: Located<String>,
@@ -47,6 +47,13 @@ pub struct Receiver {
     pub kind: String,
     /// The kind's own keys.
     pub spec: Node,
+}
+
+/// Which of the kind's keys are secret is not known here, so none is printed.
+impl fmt::Debug for Receiver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Receiver").field("name", &self.name.value).field("kind", &self.kind).finish_non_exhaustive()
+    }
 }
 
 impl Receiver {

@@ -17,4 +17,5 @@ mod permissions;
 mod readme;
 mod readonly;
 mod reload;
+mod secrets;
 mod seed;

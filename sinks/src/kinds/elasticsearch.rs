@@ -31,7 +31,7 @@ use crate::{
 };
 
 /// The keys of `elasticsearch`.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[derive(Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Config {
     /// Addresses of the servers; of several the next is taken when one is not there.

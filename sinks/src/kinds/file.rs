@@ -25,7 +25,7 @@ use crate::{
 };
 
 /// The keys of `file`.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[derive(Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Config {
     /// Path of the file; its folder is made when it is not there.

@@ -41,7 +41,7 @@ pub(crate) fn refuse<T: Known>(keys: &mut Keys<'_>) -> Option<Built> {
 macro_rules! keys {
     ($(#[doc = $doc:literal] $name:ident { $($(#[$attribute:meta])* $field:ident: $type:ty),* $(,)? })*) => {$(
         #[doc = $doc]
-        #[derive(Debug, Default, Deserialize, JsonSchema)]
+        #[derive(Default, Deserialize, JsonSchema)]
         #[serde(rename_all = "camelCase", default)]
         #[allow(dead_code, reason = "read once the kind is served")]
         #[schemars(rename_all = "camelCase")]

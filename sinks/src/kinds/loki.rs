@@ -31,7 +31,7 @@ use crate::{
 };
 
 /// The keys of `loki`.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[derive(Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Config {
     /// Address of the push API.

@@ -27,7 +27,7 @@ use crate::{
 };
 
 /// The keys of `opsgenie`.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[derive(Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Config {
     /// Key of an API integration.

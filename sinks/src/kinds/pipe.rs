@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// The keys of `pipe`.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[derive(Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Config {
     /// Path of the FIFO, device or file.

@@ -34,7 +34,7 @@ use crate::{
 };
 
 /// The keys of `slack`.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[derive(Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Config {
     /// A bot's token (`xoxb-…`) with the scope `chat:write`.

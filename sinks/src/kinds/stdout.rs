@@ -21,7 +21,7 @@ pub(crate) const LINES: Defaults =
     Defaults { batch: 256, max_batch: 10_000, max_bytes: 8 << 20, concurrency: 1, timeout: Duration::from_secs(10), summarises: false };
 
 /// The keys of `stdout`.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[derive(Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Config {
     /// Whether dots in the keys of labels and annotations become `_`.

@@ -29,7 +29,7 @@ use crate::{
 };
 
 /// The keys of `syslog`.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[derive(Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Config {
     /// `tcp` or `udp`; nothing for the local daemon's socket.

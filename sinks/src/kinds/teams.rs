@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// The keys of `teams`.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[derive(Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Config {
     /// The webhook's address; it is a secret.

@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// The keys of `webhook`.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[derive(Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Config {
     /// The address to post to; a user and password in it are sent as basic authentication.

@@ -13,7 +13,7 @@ use super::text::{Secrecy, Text};
 use crate::{keys::Keys, sink::Refusal};
 
 /// Stands for `layout` among a kind's keys; [`Layout::new`] reads it.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[derive(Default, Deserialize, JsonSchema)]
 #[schemars(transparent)]
 pub(crate) struct LayoutKey(
     #[schemars(with = "serde_json::Map<String, serde_json::Value>")]
@@ -22,10 +22,8 @@ pub(crate) struct LayoutKey(
 );
 
 /// A layout, ready to render.
-#[derive(Debug)]
 pub(crate) struct Layout(Part);
 
-#[derive(Debug)]
 enum Part {
     /// JSON that every event gets.
     Fixed(Vec<u8>),

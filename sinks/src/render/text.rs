@@ -19,8 +19,8 @@ pub const LIMITS: Limits = Limits { output: 1 << 20, steps: 1_000_000, depth: 20
 
 const NO_TEMPLATE: &str = "this is no template that can work";
 
-/// A template as the configuration holds it, to be made a [`Text`].
-#[derive(Debug, Default, Deserialize, JsonSchema)]
+/// A template as the configuration holds it, to be made a [`Text`]. It may be secret, so it cannot be printed.
+#[derive(Default, Deserialize, JsonSchema)]
 #[serde(transparent)]
 #[schemars(transparent)]
 pub(crate) struct TextKey(#[schemars(with = "String")] pub(crate) Located<String>);
