@@ -111,6 +111,7 @@ fn may_publish(user: &str) -> BTreeSet<String> {
             "$KV.HERALD_FIRST.k",
             "$JS.API.INFO",
             "$JS.API.STREAM.{INFO,CREATE,UPDATE}.{HERALD_ENRICHED,HERALD_OUT_x,HERALD_DEAD,HERALD_GAP}",
+            "$JS.API.STREAM.PURGE.HERALD_OUT_x",
             "$JS.API.STREAM.{INFO,CREATE,MSG.GET}.KV_HERALD_FIRST",
             "$JS.API.DIRECT.GET.KV_HERALD_FIRST.any",
             "$JS.API.CONSUMER.{CREATE,INFO,MSG.NEXT}.HERALD_ENRICHED.router",
@@ -127,6 +128,8 @@ fn may_publish(user: &str) -> BTreeSet<String> {
         ],
         "operator" => &[
             "herald.out.x",
+            "herald.gap.c",
+            "$JS.API.STREAM.PURGE.HERALD_OUT_x",
             "$JS.API.INFO",
             "$JS.API.STREAM.{LIST,NAMES}",
             "$JS.API.STREAM.{INFO,MSG.GET}.{ANY}",
