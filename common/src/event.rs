@@ -7,12 +7,14 @@
 //! This module never does I/O and never fails on a value the API server can send: a timestamp that is no timestamp reads as unset.
 
 mod go_json;
+mod named;
 mod time;
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
+use self::named::Named;
 pub use self::{
     go_json::{to_vec as to_go_json, to_writer as write_go_json},
     time::{MicroTime, Time},
@@ -441,18 +443,22 @@ pub fn decode_enriched(payload: &[u8], content_type: Option<&str>) -> anyhow::Re
     decode(payload, content_type)
 }
 
-/// Decodes anything an event's message carries by its `Content-Type`: MessagePack when it says so, JSON otherwise.
+/// Decodes anything an event's message carries by its `Content-Type`: MessagePack when it says so, JSON otherwise. A structure is a map with names there, so that
+/// all who decode a message find the same in it, whichever parts they look at.
 ///
 /// # Errors
 /// When the payload is no `T`.
 pub fn decode<'a, T: Deserialize<'a>>(payload: &'a [u8], content_type: Option<&str>) -> anyhow::Result<T> {
     let packed = content_type == Some(crate::config::Encoding::MessagePack.content_type());
     if !packed {
-        return Ok(serde_json::from_slice(payload)?);
+        let mut deserializer = serde_json::Deserializer::from_slice(payload);
+        let value = T::deserialize(Named(&mut deserializer))?;
+        deserializer.end()?;
+        return Ok(value);
     }
     let mut deserializer = rmp_serde::Deserializer::from_read_ref(payload);
     deserializer.set_max_depth(MAX_DEPTH);
-    Ok(T::deserialize(&mut deserializer)?)
+    Ok(T::deserialize(Named(&mut deserializer))?)
 }
 
 /// How deep MessagePack may nest: much deeper than an event does. Each level may announce a length, true or not, that up to a mebibyte is set aside for.

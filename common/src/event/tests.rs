@@ -102,3 +102,22 @@ fn message_pack_that_nests_without_end_is_no_event() {
         assert!(decode_raw(&nested(levels), Some("application/msgpack")).is_err(), "{levels}");
     }
 }
+
+#[test]
+fn a_structure_is_a_map_with_names() {
+    // {"metadata": {5: "ns"}}, {7: "x"}, [], {"metadata": []}: what serde derives takes a number for the field at that place, and a list for all fields in order.
+    let packed: [&[u8]; 4] = [b"\x81\xA8metadata\x81\x05\xA2ns", b"\x81\x07\xA1x", b"\x90", b"\x81\xA8metadata\x90"];
+    for payload in packed {
+        assert!(decode_enriched(payload, Some("application/msgpack")).is_err(), "{payload:?}");
+        assert!(decode_raw(payload, Some("application/msgpack")).is_err(), "{payload:?}");
+    }
+    let json = [r#"[{"name":"a"}]"#, r#"{"metadata":["a"]}"#, r#"{"series":[1]}"#, r#"{"metadata":{"ownerReferences":[["v1"]]}}"#, "[]"];
+    for payload in json {
+        let error = decode_enriched(payload.as_bytes(), None).expect_err(payload).to_string();
+        assert!(error.starts_with("invalid type: sequence, expected struct "), "{error}");
+    }
+    let error = decode_raw(b"{} {}", None).expect_err("two").to_string();
+    assert_eq!(error, "trailing characters at line 1 column 4");
+    let names: &[u8] = b"\x81\xA8metadata\x81\xC4\x09namespace\xA2ns"; // a name may be binary
+    assert_eq!(decode_raw(names, Some("application/msgpack")).expect("decodes").metadata.namespace, "ns");
+}
