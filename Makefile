@@ -4,6 +4,7 @@ CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/herald
 export CARGO_TARGET_DIR ?= $(CACHE)/target
 export HERALD_TOOLS ?= $(CACHE)/tools
 CARGO_DENY := $(HERALD_TOOLS)/cargo-deny-0.20.2/bin/cargo-deny
+CARGO_CYCLONEDX := $(HERALD_TOOLS)/cargo-cyclonedx-0.5.9/bin/cargo-cyclonedx
 CARGO_FUZZ := $(HERALD_TOOLS)/cargo-fuzz-0.13.2/bin/cargo-fuzz
 FUZZ_TARGETS ?= template config event
 FUZZ_SECONDS ?= 600
@@ -46,9 +47,32 @@ lint: $(CARGO_DENY) ## Checks formatting, lints, dependency rules and documentat
 	"$(CARGO_DENY)" --offline --locked --config deny.toml --manifest-path fuzz/Cargo.toml check bans licenses sources
 	RUSTDOCFLAGS="-D warnings -A rustdoc::private-intra-doc-links" cargo doc --locked --workspace --no-deps --document-private-items --quiet
 
+# Apart from lint, which a machine without a way to github.com can run.
+.PHONY: advisories
+advisories: $(CARGO_DENY) ## Compares the crates used with RustSec's advisories, which are fetched from github.com
+	"$(CARGO_DENY)" --locked check advisories
+
+SBOM := $(CARGO_TARGET_DIR)/sbom
+
+# The same on every machine: the time is the commit's, and no path of the checkout is left in it.
+.PHONY: sbom
+sbom: $(CARGO_CYCLONEDX) ## Writes what each binary is made of, as CycloneDX (JSON)
+	@rm -rf "$(SBOM)" && mkdir -p "$(SBOM)"
+	cargo fetch --locked --quiet
+	SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) "$(CARGO_CYCLONEDX)" cyclonedx --quiet --format json --spec-version 1.5 \
+		--describe binaries --no-build-deps --target x86_64-unknown-linux-gnu
+	@for name in herald herald-watcher herald-enricher herald-router herald-sinks; do \
+		sed "s#$(CURDIR)/##g" "$${name#herald-}/$${name}_bin.cdx.json" > "$(SBOM)/$$name.cdx.json" || exit 1; \
+	done; rm -f ./*/*_bin.cdx.json
+	@ls "$(SBOM)"/*.json
+
 .PHONY: tools
 tools: ## Gets nats-server, etcd and kube-apiserver, as far as they are not there
 	@testkit/tools.sh all
+
+$(CARGO_CYCLONEDX):
+	@echo "building cargo-cyclonedx (about two minutes, once)"
+	cargo install cargo-cyclonedx --version 0.5.9 --locked --quiet --root "$(HERALD_TOOLS)/cargo-cyclonedx-0.5.9"
 
 $(CARGO_DENY):
 	@echo "building cargo-deny (about five minutes, once)"
