@@ -16,6 +16,7 @@ pub mod inspect;
 mod login;
 mod message;
 mod outbox;
+mod pubacks;
 mod room;
 mod stream;
 mod watch;

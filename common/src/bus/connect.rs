@@ -21,7 +21,7 @@ const OLDEST_SERVER: (u64, u64) = (2, 10);
 /// Publishes that may wait for their PubAck on one connection.
 const MAX_ACK_INFLIGHT: usize = 8_192;
 /// How long to wait for a PubAck or an API answer before asking again.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
+pub(super) const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 
 impl Bus {
     /// Connects as `client_name` and waits until a server with JetStream answers; `condition` says in `/-/ready` whether the connection stands.

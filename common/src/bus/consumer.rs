@@ -1,7 +1,7 @@
 //! Pulling from a shared durable consumer.
 //!
 //! In goes a [`ConsumerSpec`]; out come [`Delivery`]s in the stream's order. Any number of replicas may share a consumer. One pull request is open at a time:
-//! of two, the server fills now one, now the other, and the order would be gone. At most `prefetch` messages are here at a time, and one that waited here for
+//! of two, the server fills now one, now the other, and the order would be gone. At most `prefetch` messages are here at a time, and about 8 MiB, and one that waited here for
 //! longer than AckWait is passed over, since it is handed out again. A consumer that was deleted is made again, a lost connection is waited for:
 //! [`Consumer::next`] fails for no reason and ends for one, [`Consumer::stop`].
 
@@ -20,7 +20,12 @@ use super::{Bus, Delivery, Stream, connect::Pauses};
 /// How long one pull request stays open; bounds how long [`Consumer::stop`] takes.
 const PULL_EXPIRES: Duration = Duration::from_secs(2);
 /// Messages between the reading task and the stage; the others wait in the pull request's own buffer.
-const HANDOVER: usize = 64;
+const HANDOVER: usize = 16;
+
+/// Bytes that one pull request may bring: what is asked for is held in memory. Events of usual size never come to it.
+const MOST_BYTES: usize = 8 << 20;
+/// How the server says that a request brought so much that the next message does not fit (ADR-9).
+const BYTES_REACHED: &str = "Message Size Exceeds MaxBytes";
 
 /// What to consume and how.
 #[derive(Clone, Debug)]
@@ -52,8 +57,16 @@ impl Bus {
         let stop = CancellationToken::new();
         let mut connects = self.inner.connects.clone();
         connects.mark_unchanged();
-        let puller =
-            Puller { bus: self.clone(), spec, consumer: None, pull: None, connects, stop: stop.clone(), pauses: Pauses::default() };
+        let puller = Puller {
+            bus: self.clone(),
+            spec,
+            consumer: None,
+            pull: None,
+            has_brought: false,
+            connects,
+            stop: stop.clone(),
+            pauses: Pauses::default(),
+        };
         tokio::spawn(puller.run(sender));
         Consumer { deliveries, ack_wait: self.settings().ack_wait(), stop }
     }
@@ -90,6 +103,8 @@ struct Puller {
     consumer: Option<PullConsumer>,
     /// The open pull request, and since when what it brings can have been here: its beginning, or the last time that it had brought nothing more.
     pull: Option<(Instant, pull::Batch)>,
+    /// Whether the open pull request has brought something.
+    has_brought: bool,
     connects: watch::Receiver<u64>,
     stop: CancellationToken,
     pauses: Pauses,
@@ -132,8 +147,10 @@ impl Puller {
             match message {
                 Some(Ok(message)) => {
                     self.pauses = Pauses::default();
+                    self.has_brought = true;
                     hand_over(*since, message, &sender).await;
                 }
+                Some(Err(error)) if self.has_brought && error.to_string().contains(BYTES_REACHED) => self.pull = None,
                 Some(Err(error)) => {
                     tracing::debug!(%error, consumer = self.spec.durable, "pull request ended");
                     self.forget().await;
@@ -150,7 +167,11 @@ impl Puller {
             None => self.consumer.insert(self.create().await?),
         };
         let asked = Instant::now();
-        self.pull = Some((asked, consumer.batch().max_messages(self.spec.prefetch.max(1)).expires(PULL_EXPIRES).messages().await?));
+        // A message that is as large as can be fits alone, subject and the rest included.
+        let bytes = MOST_BYTES.max(2 * self.bus.max_payload());
+        let request = consumer.batch().max_messages(self.spec.prefetch.max(1)).max_bytes(bytes).expires(PULL_EXPIRES);
+        self.pull = Some((asked, request.messages().await?));
+        self.has_brought = false;
         Ok(())
     }
 

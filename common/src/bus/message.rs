@@ -98,9 +98,12 @@ impl Enrichment {
     }
 }
 
-/// Headers of a message, a few name-value pairs.
+/// Headers of a message, a few name-value pairs; as they stand on the wire, a line each, so that a copy costs little.
 #[derive(Clone, Default, PartialEq, Eq)]
-pub struct Headers(async_nats::HeaderMap);
+pub struct Headers(String);
+
+const BETWEEN: &str = ": ";
+const END: &str = "\r\n";
 
 impl Headers {
     /// No headers.
@@ -118,35 +121,43 @@ impl Headers {
 
     /// Sets a header; a line break or control character in the value becomes a space.
     pub fn set(&mut self, name: &'static str, value: &str) {
-        if value.chars().any(char::is_control) {
-            let clean: String = value.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-            self.0.insert(name, clean);
-        } else {
-            self.0.insert(name, value);
+        if self.get(name).is_some() {
+            *self = self.without(&[name]);
         }
+        self.append(name, value);
     }
 
-    /// Returns these headers without some.
+    fn append(&mut self, name: &str, value: &str) {
+        self.0.reserve(header_size(name, value));
+        self.0.push_str(name);
+        self.0.push_str(BETWEEN);
+        if value.chars().any(char::is_control) {
+            self.0.extend(value.chars().map(|c| if c.is_control() { ' ' } else { c }));
+        } else {
+            self.0.push_str(value);
+        }
+        self.0.push_str(END);
+    }
+
+    /// Returns these headers without some, whose names may be written in any case.
     #[must_use]
     pub fn without(&self, names: &[&str]) -> Self {
         let mut kept = Self::new();
-        for (name, values) in self.0.iter().filter(|(name, _)| !names.iter().any(|left_out| left_out.eq_ignore_ascii_case(name.as_ref()))) {
-            for value in values {
-                kept.0.append(name.clone(), value.clone());
-            }
+        for (name, value) in self.iter().filter(|(name, _)| !names.iter().any(|left_out| left_out.eq_ignore_ascii_case(name))) {
+            kept.append(name, value);
         }
         kept
     }
 
-    /// Returns a header's value.
+    /// Returns a header's value; the first when it is there more than once.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(async_nats::HeaderValue::as_str)
+        self.iter().find(|(other, _)| *other == name).map(|(_, value)| value)
     }
 
     /// Iterates over all headers.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0.iter().flat_map(|(name, values)| values.iter().map(move |value| (name.as_ref(), value.as_str())))
+        self.0.split_terminator(END).filter_map(|line| line.split_once(BETWEEN))
     }
 
     /// When the watcher got the event.
@@ -163,17 +174,29 @@ impl Headers {
 
     /// The bytes they take on the wire (NATS client protocol, HPUB).
     fn wire_size(&self) -> usize {
-        self.iter().map(|(name, value)| header_size(name, value)).sum()
+        self.0.len()
     }
 
-    pub(super) fn into_inner(self) -> async_nats::HeaderMap {
-        self.0
+    /// These headers and the message's id, as `async_nats` wants them.
+    pub(super) fn with_id(&self, id: &str) -> async_nats::HeaderMap {
+        let mut map = async_nats::HeaderMap::new();
+        for (name, value) in self.iter() {
+            map.append(name, value);
+        }
+        map.insert(header::MESSAGE_ID, id);
+        map
     }
 }
 
 impl From<async_nats::HeaderMap> for Headers {
     fn from(map: async_nats::HeaderMap) -> Self {
-        Self(map)
+        let mut headers = Self::new();
+        for (name, values) in map.iter() {
+            for value in values {
+                headers.append(name.as_ref(), value.as_str());
+            }
+        }
+        headers
     }
 }
 
@@ -215,7 +238,7 @@ impl Message {
 }
 
 fn header_size(name: &str, value: &str) -> usize {
-    name.len() + value.len() + ": \r\n".len()
+    name.len() + BETWEEN.len() + value.len() + END.len()
 }
 
 /// A message handed out by a consumer, to be acknowledged once downstream has it; dropping it hands it out again after AckWait.

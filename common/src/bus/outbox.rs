@@ -4,23 +4,26 @@
 //! stays out or the connection was lost, everything from that message on is sent again in order under the same ids, and JetStream drops what it already
 //! has: so an outbox loses nothing and, within the duplicate window, repeats nothing. Only messages in flight when a connection is lost may change places.
 //! In a full stream that refuses messages it makes room, saying so aloud.
-//! The window bounds what is in memory; when it is full, [`Outbox::next`] must be called before [`Outbox::publish`].
+//! The window bounds what is in memory, in messages and in bytes; when it is full, [`Outbox::next`] must be called before [`Outbox::publish`].
 
-use std::{
-    collections::{HashSet, VecDeque},
-    future::IntoFuture as _,
-};
+use std::collections::{HashSet, VecDeque};
 
-use async_nats::jetstream::{context, message::PublishMessage, publish::PublishAck};
 use futures_util::future::BoxFuture;
-use tokio::{sync::watch, time::Instant};
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep_until, timeout},
+};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::{
     Bus, Message, Stream,
-    connect::Pauses,
+    connect::{ANSWER_TIMEOUT, Pauses},
+    pubacks::{NoAck, PubAcks},
     room::{self, Room},
 };
+
+/// Bytes of messages whose PubAck is awaited, beyond which the window is full: events of usual size never come to it.
+const MOST_BYTES: usize = 8 << 20;
 
 /// What the server said of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,13 +50,14 @@ pub enum PublishError {
 /// Is told how many messages were dropped from a stream to make room.
 type Dropped = Box<dyn Fn(&Stream, u64) + Send>;
 
-type Acknowledgement = BoxFuture<'static, Result<PublishAck, context::PublishError>>;
-
-/// A message whose PubAck is awaited; without an acknowledgement to await it is to be sent (again).
+/// A message whose PubAck is awaited.
 struct Waiting<T> {
     message: Message,
     token: T,
-    acknowledgement: Option<Acknowledgement>,
+    /// Until when an answer is waited for, once the message is sent.
+    until: Instant,
+    /// What the server answered, kept until those before it are done.
+    answer: Option<Result<Published, NoAck>>,
 }
 
 /// A bounded window of messages whose PubAck is awaited.
@@ -61,8 +65,13 @@ pub struct Outbox<T> {
     bus: Bus,
     window: usize,
     waiting: VecDeque<Waiting<T>>,
+    /// The bytes of those waiting.
+    bytes: usize,
     /// How many of those waiting, from the front, are sent.
     sent: usize,
+    /// The number of the oldest message; those sent behind it count on. What is sent again gets a new number.
+    oldest: u64,
+    pubacks: PubAcks,
     /// After a failure nothing is sent before this.
     paused_until: Option<Instant>,
     pauses: Pauses,
@@ -82,10 +91,13 @@ impl<T> Outbox<T> {
         connects.mark_unchanged();
         Self {
             connects,
+            pubacks: PubAcks::new(&bus),
             bus,
             window,
             waiting: VecDeque::new(),
+            bytes: 0,
             sent: 0,
+            oldest: 0,
             paused_until: None,
             pauses: Pauses::default(),
             room: None,
@@ -104,7 +116,7 @@ impl<T> Outbox<T> {
     /// Tells whether [`Self::publish`] has to wait for [`Self::next`] first.
     #[must_use]
     pub fn is_full(&self) -> bool {
-        self.waiting.len() >= self.window
+        self.waiting.len() >= self.window || self.bytes >= MOST_BYTES
     }
 
     /// Tells whether no PubAck is awaited.
@@ -131,7 +143,8 @@ impl<T> Outbox<T> {
         if limit > 0 && size > limit {
             return Err((token, PublishError::TooLarge { size, limit }));
         }
-        self.waiting.push_back(Waiting { message, token, acknowledgement: None });
+        self.bytes += size;
+        self.waiting.push_back(Waiting { message, token, until: Instant::now(), answer: None });
         if self.paused_until.is_none() && self.room.is_none() {
             self.send_rest().await;
         }
@@ -144,7 +157,7 @@ impl<T> Outbox<T> {
     pub async fn next(&mut self) -> Option<(T, Published)> {
         loop {
             if let Some(until) = self.paused_until {
-                tokio::time::sleep_until(until).await;
+                sleep_until(until).await;
                 self.paused_until = None;
             }
             if let Some(making) = &mut self.room {
@@ -157,36 +170,60 @@ impl<T> Outbox<T> {
             }
             self.send_rest().await;
             let oldest = self.waiting.front_mut()?;
-            let Some(acknowledgement) = &mut oldest.acknowledgement else { continue };
-            let answer = tokio::select! {
-                biased;
-                answer = acknowledgement => answer,
-                // The PubAcks of the old connection never come.
-                Ok(()) = self.connects.changed() => {
-                    self.unsend();
-                    continue;
-                }
+            if self.sent == 0 {
+                continue;
+            }
+            let answer = match oldest.answer.take() {
+                Some(answer) => answer,
+                None => tokio::select! {
+                    biased;
+                    (number, answer) = self.pubacks.next() => {
+                        self.keep(number, answer);
+                        continue;
+                    }
+                    // The PubAcks of the old connection never come.
+                    Ok(()) = self.connects.changed() => {
+                        self.unsend();
+                        continue;
+                    }
+                    () = sleep_until(oldest.until) => Err(NoAck::TimedOut),
+                },
             };
             match answer {
-                Ok(ack) => {
-                    let done = self.waiting.pop_front()?;
-                    self.sent -= 1;
+                Ok(published) => {
                     self.pauses = Pauses::default();
-                    return Some((done.token, Published { sequence: ack.sequence, duplicate: ack.duplicate }));
+                    self.sent -= 1;
+                    self.oldest += 1;
+                    return Some((self.take_oldest()?, published));
+                }
+                Err(NoAck::Refused(error)) if room::is_full(&error) => {
+                    let making = make_room(self.bus.clone(), oldest.message.clone());
+                    self.unsend();
+                    self.room = Some(AbortOnDropHandle::new(tokio::spawn(making)));
                 }
                 Err(error) => {
-                    if error.kind() == context::PublishErrorKind::StreamNotFound {
+                    if matches!(error, NoAck::NoStream) {
                         self.ensured.clear();
                     }
-                    if room::is_full(&error) {
-                        let making = make_room(self.bus.clone(), oldest.message.clone());
-                        self.unsend();
-                        self.room = Some(AbortOnDropHandle::new(tokio::spawn(making)));
-                    } else {
-                        self.start_over(&error);
-                    }
+                    self.start_over(&error);
                 }
             }
+        }
+    }
+
+    fn take_oldest(&mut self) -> Option<T> {
+        let Waiting { message, token, .. } = self.waiting.pop_front()?;
+        self.bytes -= message.wire_size();
+        Some(token)
+    }
+
+    /// Keeps an answer until the messages before it are done; one for a message that was sent again meanwhile says nothing.
+    fn keep(&mut self, number: u64, answer: Result<Published, NoAck>) {
+        let Some(place) = number.checked_sub(self.oldest).and_then(|place| usize::try_from(place).ok()) else { return };
+        if place < self.sent
+            && let Some(waiting) = self.waiting.get_mut(place)
+        {
+            waiting.answer = Some(answer);
         }
     }
 
@@ -200,7 +237,7 @@ impl<T> Outbox<T> {
                 }
                 None
             }
-            Ok(Room::Never { .. }) => self.waiting.pop_front().map(|oldest| (oldest.token, Published { sequence: 0, duplicate: false })),
+            Ok(Room::Never { .. }) => Some((self.take_oldest()?, Published { sequence: 0, duplicate: false })),
             Err(error) => {
                 tracing::warn!(error = format!("{error:#}"), "no room made in a full stream, trying again");
                 self.paused_until = Some(Instant::now() + self.pauses.next());
@@ -218,10 +255,11 @@ impl<T> Outbox<T> {
                 }
                 self.ensured.insert(waiting.message.stream.clone());
             }
-            match send(&self.bus, &waiting.message).await {
-                Ok(acknowledgement) => waiting.acknowledgement = Some(acknowledgement),
-                Err(error) => return self.start_over(&error),
+            let number = self.oldest + self.sent as u64;
+            if let Err(error) = send(&self.bus, &mut self.pubacks, &waiting.message, number).await {
+                return self.start_over(&error);
             }
+            waiting.until = Instant::now() + ANSWER_TIMEOUT;
             self.sent += 1;
         }
     }
@@ -235,9 +273,10 @@ impl<T> Outbox<T> {
     }
 
     fn unsend(&mut self) {
-        for waiting in &mut self.waiting {
-            waiting.acknowledgement = None;
+        for waiting in self.waiting.iter_mut().take(self.sent) {
+            waiting.answer = None;
         }
+        self.oldest += self.sent as u64;
         self.sent = 0;
     }
 }
@@ -265,9 +304,10 @@ fn make_room(bus: Bus, message: Message) -> BoxFuture<'static, anyhow::Result<Ro
     })
 }
 
-async fn send(bus: &Bus, message: &Message) -> Result<Acknowledgement, context::PublishError> {
-    let publish =
-        PublishMessage::build().payload(message.payload.clone()).headers(message.headers.clone().into_inner()).message_id(&message.id);
-    let sent = bus.jetstream().send_publish(message.subject.clone(), publish).await?;
-    Ok(Box::pin(sent.into_future()))
+async fn send(bus: &Bus, pubacks: &mut PubAcks, message: &Message, number: u64) -> Result<(), NoAck> {
+    let reply = pubacks.subject(bus, number).await?;
+    let headers = message.headers.with_id(&message.id);
+    let sending = bus.inner.client.publish_with_reply_and_headers(message.subject.clone(), reply, headers, message.payload.clone());
+    // Without a connection what is sent is kept, up to a bound.
+    timeout(ANSWER_TIMEOUT, sending).await.map_err(|_| NoAck::TimedOut)?.map_err(|_| NoAck::Closed)
 }

@@ -3,7 +3,7 @@
 //! Such a stream refuses what is beyond its bytes, and whoever publishes drops the oldest messages: first a gap marker names the range, then the range is purged.
 //! So nothing leaves such a stream unsaid, whoever is killed in between. A limit that the server keeps by itself could only be noticed afterwards, or not at all.
 
-use async_nats::jetstream::{self, context::PublishError};
+use async_nats::jetstream;
 
 use super::{Bus, Message, Stream};
 use crate::gap::{Gap, Reason};
@@ -27,11 +27,8 @@ pub(super) enum Room {
 }
 
 /// Tells whether the server refused a message because its stream is full.
-pub(super) fn is_full(error: &PublishError) -> bool {
-    let source = std::error::Error::source(error).and_then(|source| source.downcast_ref::<jetstream::Error>());
-    source.is_some_and(|error| {
-        error.error_code() == jetstream::ErrorCode::STREAM_STORE_FAILED && error.to_string().contains("maximum bytes exceeded")
-    })
+pub(super) fn is_full(error: &jetstream::Error) -> bool {
+    error.error_code() == jetstream::ErrorCode::STREAM_STORE_FAILED && error.to_string().contains("maximum bytes exceeded")
 }
 
 /// The messages to drop from a stream that holds so many: as many as take the space needed, and at least a part of all.

@@ -211,6 +211,31 @@ async fn a_message_that_was_not_acknowledged_comes_again_when_nothing_else_does(
 }
 
 #[tokio::test]
+async fn of_large_messages_only_a_part_is_here_at_a_time() {
+    skip_unless!(Tool::NatsServer);
+    let nats = NatsServer::start().await.expect("starts");
+    let bus = connect(&settings(nats.url())).await;
+    let large = |number: usize| Message { payload: vec![b'x'; 900_000].into(), ..message(&bus, number) };
+    let mut outbox = Outbox::new(bus.clone(), 1_000);
+    for number in 0..100 {
+        while outbox.is_full() {
+            outbox.next().await;
+        }
+        assert!(outbox.len() < 10, "no more than ten are awaited");
+        outbox.publish(large(number), ()).await.expect("small enough");
+    }
+    while outbox.next().await.is_some() {}
+    let mut consumer = bus.consume(ConsumerSpec { prefetch: 1_000, ..spec("large") });
+    for sequence in 1..=100 {
+        let delivery = tokio::time::timeout(BOUND, consumer.next()).await.expect("in time").expect("a message");
+        assert_eq!(delivery.sequence, sequence);
+        let handed_out = bus.consumer_state(&Stream::Raw, "large").await.expect("answers").expect("is there").ack_pending;
+        assert!(handed_out < 50, "{handed_out} of a hundred were handed out at once");
+        delivery.ack().await;
+    }
+}
+
+#[tokio::test]
 async fn a_deleted_consumer_is_made_again() {
     skip_unless!(Tool::NatsServer);
     let nats = NatsServer::start().await.expect("starts");
