@@ -7,11 +7,8 @@
 
 use std::time::{Duration, Instant};
 
-use async_nats::jetstream::{
-    self,
-    consumer::{self, AckPolicy, DeliverPolicy, PullConsumer, pull},
-};
-use futures_util::{FutureExt as _, StreamExt as _};
+use async_nats::jetstream::consumer::{self, AckPolicy, DeliverPolicy, PullConsumer, pull};
+use futures_util::{FutureExt as _, StreamExt as _, stream::Peekable};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -19,8 +16,9 @@ use super::{Bus, Delivery, Stream, connect::Pauses};
 
 /// How long one pull request stays open; bounds how long [`Consumer::stop`] takes.
 const PULL_EXPIRES: Duration = Duration::from_secs(2);
-/// Messages between the reading task and the stage; the others wait in the pull request's own buffer.
-const HANDOVER: usize = 16;
+/// Most messages that go from the reading task to the stage at once: whatever is there by then, so that under load many share a change of tasks and a write
+/// to the socket, and a single one does not wait.
+const CHUNK: usize = 256;
 
 /// Bytes that one pull request may bring: what is asked for is held in memory. Events of usual size never come to it.
 const MOST_BYTES: usize = 8 << 20;
@@ -42,9 +40,13 @@ pub struct ConsumerSpec {
     pub max_ack_pending: i64,
 }
 
+/// Messages, each with the time since when it can have been here.
+type Chunk = Vec<(Instant, Delivery)>;
+
 /// The reading end of a durable pull consumer.
 pub struct Consumer {
-    deliveries: mpsc::Receiver<(Instant, Delivery)>,
+    chunks: mpsc::Receiver<Chunk>,
+    chunk: std::vec::IntoIter<(Instant, Delivery)>,
     ack_wait: Duration,
     stop: CancellationToken,
 }
@@ -53,7 +55,7 @@ impl Bus {
     /// Starts reading; the stream and the durable are created when they are not there.
     #[must_use]
     pub fn consume(&self, spec: ConsumerSpec) -> Consumer {
-        let (sender, deliveries) = mpsc::channel(HANDOVER);
+        let (sender, chunks) = mpsc::channel(1);
         let stop = CancellationToken::new();
         let mut connects = self.inner.connects.clone();
         connects.mark_unchanged();
@@ -68,7 +70,7 @@ impl Bus {
             pauses: Pauses::default(),
         };
         tokio::spawn(puller.run(sender));
-        Consumer { deliveries, ack_wait: self.settings().ack_wait(), stop }
+        Consumer { chunks, chunk: Vec::new().into_iter(), ack_wait: self.settings().ack_wait(), stop }
     }
 }
 
@@ -76,7 +78,10 @@ impl Consumer {
     /// Waits for the next message; `None` once [`Self::stop`] was called and everything asked for has come. Cancelling it loses nothing.
     pub async fn next(&mut self) -> Option<Delivery> {
         loop {
-            let (since, delivery) = self.deliveries.recv().await?;
+            let Some((since, delivery)) = self.chunk.next() else {
+                self.chunk = self.chunks.recv().await?.into_iter();
+                continue;
+            };
             if since.elapsed() < self.ack_wait {
                 return Some(delivery);
             }
@@ -102,7 +107,7 @@ struct Puller {
     spec: ConsumerSpec,
     consumer: Option<PullConsumer>,
     /// The open pull request, and since when what it brings can have been here: its beginning, or the last time that it had brought nothing more.
-    pull: Option<(Instant, pull::Batch)>,
+    pull: Option<(Instant, Peekable<pull::Batch>)>,
     /// Whether the open pull request has brought something.
     has_brought: bool,
     connects: watch::Receiver<u64>,
@@ -111,7 +116,7 @@ struct Puller {
 }
 
 impl Puller {
-    async fn run(mut self, sender: mpsc::Sender<(Instant, Delivery)>) {
+    async fn run(mut self, sender: mpsc::Sender<Chunk>) {
         loop {
             if self.pull.is_none() {
                 if self.stop.is_cancelled() {
@@ -123,39 +128,35 @@ impl Puller {
                 }
             }
             let Some((since, pull)) = &mut self.pull else { continue };
-            // Without the executor's budget, which would make it look as if nothing were here.
-            let message = match tokio::task::unconstrained(pull.next()).now_or_never() {
-                Some(message) => message,
-                None => {
+            let (chunk, then) = gather(*since, pull);
+            let nothing = chunk.is_empty();
+            if !nothing {
+                self.pauses = Pauses::default();
+                self.has_brought = true;
+                hand_over(chunk, &sender).await;
+            }
+            match then {
+                Then::More if nothing => {
                     *since = Instant::now();
                     tokio::select! {
                         biased;
-                        message = pull.next() => message,
+                        _ = Pin::new(&mut *pull).peek() => {}
                         // Looked again before what comes could seem older than it is.
-                        () = tokio::time::sleep(self.bus.settings().ack_wait() / 4) => continue,
+                        () = tokio::time::sleep(self.bus.settings().ack_wait() / 4) => {}
                         Ok(()) = self.connects.changed() => {
                             // The request died with the old connection; what has already arrived is still good.
-                            while let Some(Some(Ok(message))) = pull.next().now_or_never() {
-                                hand_over(*since, message, &sender).await;
-                            }
+                            hand_over(gather(*since, pull).0, &sender).await;
                             self.pull = None;
-                            continue;
                         }
                     }
                 }
-            };
-            match message {
-                Some(Ok(message)) => {
-                    self.pauses = Pauses::default();
-                    self.has_brought = true;
-                    hand_over(*since, message, &sender).await;
-                }
-                Some(Err(error)) if self.has_brought && error.to_string().contains(BYTES_REACHED) => self.pull = None,
-                Some(Err(error)) => {
+                Then::More => {}
+                Then::End => self.pull = None,
+                Then::Failed(error) if self.has_brought && error.to_string().contains(BYTES_REACHED) => self.pull = None,
+                Then::Failed(error) => {
                     tracing::debug!(%error, consumer = self.spec.durable, "pull request ended");
                     self.forget().await;
                 }
-                None => self.pull = None,
             }
         }
     }
@@ -170,7 +171,7 @@ impl Puller {
         // A message that is as large as can be fits alone, subject and the rest included.
         let bytes = MOST_BYTES.max(2 * self.bus.max_payload());
         let request = consumer.batch().max_messages(self.spec.prefetch.max(1)).max_bytes(bytes).expires(PULL_EXPIRES);
-        self.pull = Some((asked, request.messages().await?));
+        self.pull = Some((asked, request.messages().await?.peekable()));
         self.has_brought = false;
         Ok(())
     }
@@ -211,9 +212,29 @@ impl Puller {
     }
 }
 
-/// A closed channel means the stage is gone; its messages are handed out again after AckWait.
-async fn hand_over(since: Instant, message: jetstream::Message, sender: &mpsc::Sender<(Instant, Delivery)>) {
-    if let Some(delivery) = Delivery::from_message(message) {
-        let _ = sender.send((since, delivery)).await;
+/// What comes after a chunk.
+enum Then {
+    More,
+    End,
+    Failed(async_nats::Error),
+}
+
+/// Takes what a pull request has brought by now.
+fn gather(since: Instant, pull: &mut Peekable<pull::Batch>) -> (Chunk, Then) {
+    let mut chunk = Chunk::new();
+    while chunk.len() < CHUNK {
+        // Without the executor's budget, which would make it look as if nothing were here.
+        match tokio::task::unconstrained(pull.next()).now_or_never() {
+            None => return (chunk, Then::More),
+            Some(None) => return (chunk, Then::End),
+            Some(Some(Err(error))) => return (chunk, Then::Failed(error)),
+            Some(Some(Ok(message))) => chunk.extend(Delivery::from_message(message).map(|delivery| (since, delivery))),
+        }
     }
+    (chunk, Then::More)
+}
+
+/// A closed channel means the stage is gone; its messages are handed out again after AckWait.
+async fn hand_over(chunk: Chunk, sender: &mpsc::Sender<Chunk>) {
+    let _ = sender.send(chunk).await;
 }

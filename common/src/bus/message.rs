@@ -98,12 +98,14 @@ impl Enrichment {
     }
 }
 
-/// Headers of a message, a few name-value pairs; as they stand on the wire, a line each, so that a copy costs little.
+/// Headers of a message, a few name-value pairs; in one text, so that a copy costs little.
 #[derive(Clone, Default, PartialEq, Eq)]
-pub struct Headers(String);
-
-const BETWEEN: &str = ": ";
-const END: &str = "\r\n";
+pub struct Headers {
+    /// Names and values, one behind the other.
+    text: String,
+    /// How long each name is, and the value behind it.
+    lengths: Vec<(usize, usize)>,
+}
 
 impl Headers {
     /// No headers.
@@ -128,15 +130,14 @@ impl Headers {
     }
 
     fn append(&mut self, name: &str, value: &str) {
-        self.0.reserve(header_size(name, value));
-        self.0.push_str(name);
-        self.0.push_str(BETWEEN);
+        self.text.push_str(name);
+        let start = self.text.len();
         if value.chars().any(char::is_control) {
-            self.0.extend(value.chars().map(|c| if c.is_control() { ' ' } else { c }));
+            self.text.extend(value.chars().map(|c| if c.is_control() { ' ' } else { c }));
         } else {
-            self.0.push_str(value);
+            self.text.push_str(value);
         }
-        self.0.push_str(END);
+        self.lengths.push((name.len(), self.text.len() - start));
     }
 
     /// Returns these headers without some, whose names may be written in any case.
@@ -157,7 +158,13 @@ impl Headers {
 
     /// Iterates over all headers.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0.split_terminator(END).filter_map(|line| line.split_once(BETWEEN))
+        let mut rest = self.text.as_str();
+        self.lengths.iter().map(move |&(name, value)| {
+            let (name, behind) = rest.split_at(name);
+            let (value, behind) = behind.split_at(value);
+            rest = behind;
+            (name, value)
+        })
     }
 
     /// When the watcher got the event.
@@ -174,7 +181,7 @@ impl Headers {
 
     /// The bytes they take on the wire (NATS client protocol, HPUB).
     fn wire_size(&self) -> usize {
-        self.0.len()
+        self.iter().map(|(name, value)| header_size(name, value)).sum()
     }
 
     /// These headers and the message's id, as `async_nats` wants them.
@@ -190,7 +197,7 @@ impl Headers {
 
 impl From<async_nats::HeaderMap> for Headers {
     fn from(map: async_nats::HeaderMap) -> Self {
-        let mut headers = Self::new();
+        let mut headers = Self { text: String::with_capacity(256), lengths: Vec::with_capacity(map.len() + 1) };
         for (name, values) in map.iter() {
             for value in values {
                 headers.append(name.as_ref(), value.as_str());
@@ -238,7 +245,7 @@ impl Message {
 }
 
 fn header_size(name: &str, value: &str) -> usize {
-    name.len() + BETWEEN.len() + value.len() + END.len()
+    name.len() + value.len() + ": \r\n".len()
 }
 
 /// A message handed out by a consumer, to be acknowledged once downstream has it; dropping it hands it out again after AckWait.
