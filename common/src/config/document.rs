@@ -213,6 +213,8 @@ const MAX_DEPTH: usize = 40;
 /// Reads a document; an empty one is an empty map. What is wrong with it goes into `problems`; without a node nothing of it could be read.
 pub(super) fn parse(text: &str, lookup: &dyn Fn(&str) -> Option<String>, problems: &mut Vec<Problem>) -> Option<Node> {
     let text = text.strip_prefix('\u{FEFF}').unwrap_or(text);
+    // A carriage return ends a line as well (YAML 1.2.2, 5.4), and lines are counted here too.
+    let text = &text.replace("\r\n", "\n").replace('\r', "\n");
     let (variables, marked) = Variables::take(text, lookup).map_err(|problem| problems.push(problem)).ok()?;
     let mut options = Options::default();
     options.strict_booleans = true;

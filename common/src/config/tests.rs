@@ -86,6 +86,16 @@ fn variables_are_put_in_and_other_dollars_stay() {
 }
 
 #[test]
+fn lines_are_counted_as_yaml_counts_them() {
+    for ends in ["\n", "\r\n", "\r"] {
+        let said = error(&["a: 1", "b: \"1", "", "2\"", "clusterName: x${UNSET}", ""].join(ends));
+        assert!(said.starts_with("config.yaml:5:15: clusterName: "), "{ends:?}: {said}");
+        let said = error(&["a: 1", "", "clusterName: [", ""].join(ends));
+        assert!(said.starts_with("config.yaml:3:14: "), "{ends:?}: {said}");
+    }
+}
+
+#[test]
 fn a_secret_from_a_file_is_read_and_never_shown() {
     let file = tempfile::NamedTempFile::new().expect("a file");
     std::fs::write(file.path(), "hunter2\n").expect("written");
