@@ -1,7 +1,7 @@
 // What the tests build Loki of. Its replacements repeat those in the go.mod of Loki itself, which hold for Loki as a main module only.
 module herald.test/loki
 
-go 1.26
+go 1.26.5
 
 require github.com/grafana/loki/v3 v3.7.8
 
