@@ -250,6 +250,14 @@ async fn retried(sinks: &Fixture, times: u64) -> Result<()> {
     wait::until("attempts to be repeated", BOUND, || async { sinks.metric("retried", RECEIVER) >= times }).await
 }
 
+/// Delivers events with these keys, without a dead letter.
+pub(crate) async fn deliver<K: Kind>(keys: &str, events: &[Value]) -> Result<()> {
+    let sinks = start::<K>(keys).await;
+    publish(&sinks, events).await;
+    sinks.settled(RECEIVER).await;
+    no_dead_letters(&sinks).await
+}
+
 async fn delivers<K: Kind>(kind: &mut K) -> Result<()> {
     let place = "delivers";
     kind.prepare(place).await?;

@@ -1,6 +1,6 @@
 //! `elasticsearch` and a node of Elasticsearch; what OpenSearch has in common with it.
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use herald_testkit::{
     servers::{
         Certificates,
@@ -12,7 +12,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::{
-    check::event,
+    check::{deliver, event},
     kind::{Kind, Refused, SECRET, Wrong, with},
 };
 
@@ -36,7 +36,7 @@ impl Kind for Elasticsearch {
     }
 
     fn keys(&self, place: &str) -> String {
-        keys(&self.node, place)
+        keys(&self.node.url(), place)
     }
 
     async fn arrived(&self, place: &str) -> Result<Vec<Value>> {
@@ -69,7 +69,7 @@ impl Kind for Elasticsearch {
         let node = SearchServer::start(ELASTICSEARCH, Some(&certificates)).await?;
         let file = |name| certificates.file(name).display().to_string();
         let tls = format!("{{caFile: {}, certFile: {}, keyFile: {}}}", file("ca.crt"), file("client.crt"), file("client.key"));
-        let keys = with(&keys(&node, place), &format!("username: {USER}, password: {SECRET}, tls: {tls}"));
+        let keys = with(&keys(&node.url(), place), &format!("username: {USER}, password: {SECRET}, tls: {tls}"));
         self.secure = Some((node, certificates));
         Ok(Wrong { keys, said: "answered 401 Unauthorized" })
     }
@@ -83,12 +83,17 @@ impl Kind for Elasticsearch {
     }
 
     fn tls_keys(&self, place: &str, tls: &str) -> String {
-        with(&keys(&self.node, place), &format!("username: {USER}, password: {PASSWORD}, tls: {tls}"))
+        with(&keys(&self.node.url(), place), &format!("username: {USER}, password: {PASSWORD}, tls: {tls}"))
+    }
+
+    async fn besides(&mut self) -> Result<()> {
+        keeps_the_newest(self, &self.node).await?;
+        fills_a_data_stream(self, &self.node).await
     }
 }
 
-pub(super) fn keys(node: &SearchServer, place: &str) -> String {
-    format!("{{hosts: [\"{}\"], index: {place}}}", node.url())
+pub(super) fn keys(url: &str, place: &str) -> String {
+    format!("{{hosts: [\"{url}\"], index: {place}}}")
 }
 
 /// A mapping that one of the event's fields does not fit.
@@ -105,5 +110,40 @@ pub(super) async fn refuse(node: &SearchServer, place: &str) -> Result<Refused> 
 pub(super) async fn block(node: &SearchServer, place: &str, is_blocked: bool) -> Result<()> {
     let value = if is_blocked { json!(true) } else { Value::Null };
     node.call(Method::PUT, &format!("{place}/_settings"), Some(json!({"index.blocks.read_only_allow_delete": value}))).await?;
+    Ok(())
+}
+
+/// `useEventID`: an older version of an event never overwrites a newer one.
+pub(super) async fn keeps_the_newest<K: Kind>(kind: &K, node: &SearchServer) -> Result<()> {
+    let version = |name: &str, version: &str| {
+        let mut event = event(name);
+        event["metadata"]["uid"] = "recurring".into();
+        event["metadata"]["resourceVersion"] = version.into();
+        event
+    };
+    let events = [version("first", "8"), version("third", "10"), version("second", "9")];
+    let keys = with(&kind.keys("newest"), "useEventID: true");
+    for event in &events {
+        deliver::<K>(&keys, std::slice::from_ref(event)).await?;
+    }
+    let documents = node.documents("newest").await?;
+    ensure!(documents == events[1..2], "not the third version alone: {documents:?}");
+    Ok(())
+}
+
+/// `dataStream`: documents of a data stream, with `@timestamp`, none twice.
+pub(super) async fn fills_a_data_stream<K: Kind>(kind: &K, node: &SearchServer) -> Result<()> {
+    let template = json!({"index_patterns": ["stream*"], "data_stream": {}, "template": {"settings": {"number_of_replicas": 0}}});
+    node.call(Method::PUT, "_index_template/stream", Some(template)).await?;
+    let mut event = event("streamed");
+    for _ in 0..2 {
+        deliver::<K>(&with(&kind.keys("stream"), "dataStream: true"), std::slice::from_ref(&event)).await?;
+    }
+    let documents = node.documents("stream").await?;
+    let at = documents.first().map(|document| document["@timestamp"].clone()).unwrap_or_default();
+    let time = |text: &Value| text.as_str().unwrap_or_default().parse::<jiff::Timestamp>().ok();
+    ensure!(time(&at).is_some() && time(&at) == time(&event["lastTimestamp"]), "its time is {at}");
+    event["@timestamp"] = at;
+    ensure!(documents == [event], "not the event alone: {documents:?}");
     Ok(())
 }

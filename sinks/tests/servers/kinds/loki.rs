@@ -4,6 +4,7 @@ use anyhow::{Result, ensure};
 use herald_testkit::{
     servers::{
         Certificates,
+        front::Front,
         loki::{LOKI, LONGEST_LINE, Loki},
     },
     tools::Tool,
@@ -11,11 +12,12 @@ use herald_testkit::{
 use serde_json::Value;
 
 use crate::{
-    check::event,
-    kind::{Kind, Refused, Wrong, not, with},
+    check::{deliver, event},
+    kind::{Kind, Refused, SECRET, Wrong, with},
 };
 
-pub(crate) struct LokiKind(Loki);
+/// Loki knows no login; a proxy in front of it does.
+pub(crate) struct LokiKind(Loki, Option<Front>);
 
 impl Kind for LokiKind {
     const KIND: &'static str = "loki";
@@ -23,15 +25,15 @@ impl Kind for LokiKind {
     const EXACTLY_ONCE: bool = true;
 
     async fn start() -> Result<Self> {
-        Ok(Self(Loki::start(None).await?))
+        Ok(Self(Loki::start(None).await?, None))
     }
 
     async fn product(&self) -> Result<String> {
-        Ok(format!("Loki {}", LOKI.pinned().unwrap_or_default()))
+        Ok(format!("Loki {}; login by a proxy", LOKI.pinned().unwrap_or_default()))
     }
 
     fn keys(&self, place: &str) -> String {
-        format!("{{url: \"{}/loki/api/v1/push\", tenantID: {place}, structuredMetadata: {{reason: \"{{{{ .Reason }}}}\"}}}}", self.0.url())
+        keys(&self.0.url(), place)
     }
 
     async fn arrived(&self, place: &str) -> Result<Vec<Value>> {
@@ -68,12 +70,16 @@ impl Kind for LokiKind {
         self.0.throttle(place, false).await
     }
 
-    async fn wrong_credentials(&mut self, _: &str) -> Result<Wrong> {
-        not("Loki knows no credentials, a proxy in front of it does")
+    async fn wrong_credentials(&mut self, place: &str) -> Result<Wrong> {
+        let front = self.1.insert(Front::start(&self.0.url(), None).await?);
+        Ok(Wrong {
+            keys: with(&keys(&front.url(), place), &format!("bearerToken: {SECRET}")),
+            said: "answered 401 Unauthorized: no such user",
+        })
     }
 
     async fn start_tls(certificates: &Certificates) -> Result<Self> {
-        Ok(Self(Loki::start(Some(certificates)).await?))
+        Ok(Self(Loki::start(Some(certificates)).await?, None))
     }
 
     fn asks_for_certificate() -> Result<()> {
@@ -83,4 +89,23 @@ impl Kind for LokiKind {
     fn tls_keys(&self, place: &str, tls: &str) -> String {
         with(&self.keys(place), &format!("tls: {tls}"))
     }
+
+    /// What is too old for Loki is sent again with the present time.
+    async fn besides(&mut self) -> Result<()> {
+        let mut old = event("old");
+        old["lastTimestamp"] = "2024-01-01T00:00:00Z".into();
+        let events = [event("new"), old];
+        let began = jiff::Timestamp::now().as_nanosecond();
+        deliver::<Self>(&self.keys("old"), &events).await?;
+        let entries = self.0.entries("old", "{job=\"kubernetes-events\"}").await?;
+        let text = events[1].to_string();
+        let at = entries.iter().find(|(_, line, _)| *line == text).map(|(at, ..)| at.parse::<i128>());
+        ensure!(entries.len() == 2, "{} entries", entries.len());
+        ensure!(matches!(at, Some(Ok(at)) if at >= began), "the old line stands at {at:?}");
+        Ok(())
+    }
+}
+
+fn keys(url: &str, place: &str) -> String {
+    format!("{{url: \"{url}/loki/api/v1/push\", tenantID: {place}, structuredMetadata: {{reason: \"{{{{ .Reason }}}}\"}}}}")
 }

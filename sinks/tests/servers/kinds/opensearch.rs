@@ -4,6 +4,7 @@ use anyhow::Result;
 use herald_testkit::{
     servers::{
         Certificates,
+        front::{Front, PASSWORD, USER},
         search::{OPENSEARCH, SearchServer},
     },
     tools::Tool,
@@ -11,10 +12,14 @@ use herald_testkit::{
 use reqwest::Method;
 use serde_json::Value;
 
-use super::elasticsearch::{block, keys, refuse};
-use crate::kind::{Kind, Refused, Wrong, not, with};
+use super::elasticsearch::{block, fills_a_data_stream, keeps_the_newest, keys, refuse};
+use crate::kind::{Kind, Refused, SECRET, Wrong, with};
 
-pub(crate) struct OpenSearch(SearchServer);
+/// The security plugin of this version is not published, so login and TLS are those of a proxy.
+pub(crate) struct OpenSearch {
+    node: SearchServer,
+    front: Option<Front>,
+}
 
 impl Kind for OpenSearch {
     const KIND: &'static str = "opensearch";
@@ -22,48 +27,52 @@ impl Kind for OpenSearch {
     const EXACTLY_ONCE: bool = true;
 
     async fn start() -> Result<Self> {
-        Ok(Self(SearchServer::start(OPENSEARCH, None).await?))
+        Ok(Self { node: SearchServer::start(OPENSEARCH, None).await?, front: None })
     }
 
     async fn product(&self) -> Result<String> {
-        Ok(format!("OpenSearch {}", self.0.version().await?))
+        Ok(format!("OpenSearch {}; TLS and login by a proxy", self.node.version().await?))
     }
 
     fn keys(&self, place: &str) -> String {
-        keys(&self.0, place)
+        keys(&self.node.url(), place)
     }
 
     async fn arrived(&self, place: &str) -> Result<Vec<Value>> {
-        self.0.documents(place).await
+        self.node.documents(place).await
     }
 
     async fn stop(&mut self) -> Result<()> {
-        self.0.stop().await
+        self.node.stop().await
     }
 
     async fn start_again(&mut self) -> Result<()> {
-        self.0.start_again().await
+        self.node.start_again().await
     }
 
     async fn refuse(&mut self, place: &str) -> Result<Refused> {
-        refuse(&self.0, place).await
+        refuse(&self.node, place).await
     }
 
     async fn throttle(&mut self, place: &str) -> Result<()> {
-        self.0.call(Method::PUT, place, None).await?;
-        block(&self.0, place, true).await
+        self.node.call(Method::PUT, place, None).await?;
+        block(&self.node, place, true).await
     }
 
     async fn relieve(&mut self, place: &str) -> Result<()> {
-        block(&self.0, place, false).await
+        block(&self.node, place, false).await
     }
 
-    async fn wrong_credentials(&mut self, _: &str) -> Result<Wrong> {
-        not("no security plugin of this version is published")
+    async fn wrong_credentials(&mut self, place: &str) -> Result<Wrong> {
+        let front = self.front.insert(Front::start(&self.node.url(), None).await?);
+        let keys = with(&keys(&front.url(), place), &format!("username: {USER}, password: {SECRET}"));
+        Ok(Wrong { keys, said: "answered 401 Unauthorized: no such user" })
     }
 
-    async fn start_tls(_: &Certificates) -> Result<Self> {
-        not("no security plugin of this version is published")
+    async fn start_tls(certificates: &Certificates) -> Result<Self> {
+        let node = SearchServer::start(OPENSEARCH, None).await?;
+        let front = Some(Front::start(&node.url(), Some(certificates)).await?);
+        Ok(Self { node, front })
     }
 
     fn asks_for_certificate() -> Result<()> {
@@ -71,6 +80,12 @@ impl Kind for OpenSearch {
     }
 
     fn tls_keys(&self, place: &str, tls: &str) -> String {
-        with(&keys(&self.0, place), &format!("tls: {tls}"))
+        let url = self.front.as_ref().map(Front::url).unwrap_or_default();
+        with(&keys(&url, place), &format!("username: {USER}, password: {PASSWORD}, tls: {tls}"))
+    }
+
+    async fn besides(&mut self) -> Result<()> {
+        keeps_the_newest(self, &self.node).await?;
+        fills_a_data_stream(self, &self.node).await
     }
 }

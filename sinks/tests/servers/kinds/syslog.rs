@@ -1,16 +1,21 @@
 //! `syslog` (RFC 5424 over TCP) and rsyslog; a place is a tag.
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use herald_testkit::{
     servers::{
         Certificates,
         rsyslog::{RSYSLOG, Rsyslog},
     },
     tools::Tool,
+    wait,
 };
 use serde_json::Value;
 
-use crate::kind::{Kind, Refused, Wrong, not, with};
+use crate::{
+    check::{deliver, event},
+    fixture::BOUND,
+    kind::{Kind, Refused, Wrong, not, with},
+};
 
 pub(crate) struct Syslog(Rsyslog);
 
@@ -77,5 +82,23 @@ impl Kind for Syslog {
 
     fn tls_keys(&self, place: &str, tls: &str) -> String {
         with(&self.keys(place), &format!("tls: {tls}"))
+    }
+
+    /// What the server makes of the fields of a message's head.
+    async fn besides(&mut self) -> Result<()> {
+        let sent = event("head");
+        deliver::<Self>(&self.keys("head"), std::slice::from_ref(&sent)).await?;
+        let received =
+            wait::some("the message", BOUND, || async { self.0.received().ok()?.into_iter().find(|message| message["app"] == "head") });
+        let received = received.await?;
+        let head = ["protocol", "facility", "severity", "msgid"].map(|field| received[field].as_str().unwrap_or_default());
+        ensure!(head == ["1", "local0", "warning", "BackOff"], "{head:?}");
+        let time = |text: &Value| text.as_str().unwrap_or_default().parse::<jiff::Timestamp>().ok();
+        ensure!(
+            time(&received["timestamp"]).is_some_and(|at| Some(at) == time(&sent["lastTimestamp"])),
+            "its time is {}",
+            received["timestamp"]
+        );
+        Ok(())
     }
 }
