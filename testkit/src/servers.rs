@@ -3,6 +3,7 @@
 //! Each keeps its port and its data over [`stop`](Server::stop) and [`start_again`](Server::start_again), as a server does that was away. A server that
 //! speaks TLS shows the certificate it is given and hears only clients whose certificate the same authority signed.
 
+pub mod kafka;
 pub mod loki;
 pub mod rsyslog;
 pub mod search;
@@ -27,6 +28,8 @@ pub struct Certificates {
     scratch: Scratch,
     /// The server's certificate and key.
     pub server: Identity,
+    /// The certificate and key of another server, `other.example.com`.
+    pub other: Identity,
     /// The client's certificate and key.
     pub client: Identity,
     /// The authority's certificate, PEM.
@@ -38,7 +41,8 @@ impl Certificates {
     pub fn new() -> Result<Self> {
         let authority = Authority::new("servers")?;
         let (server, client) = (authority.server(&["localhost", "127.0.0.1"])?, authority.client("herald", &[])?);
-        let this = Self { scratch: Scratch::new("certificates")?, server, client, authority: authority.certificate().to_owned() };
+        let other = authority.server(&["other.example.com"])?;
+        let this = Self { scratch: Scratch::new("certificates")?, server, other, client, authority: authority.certificate().to_owned() };
         let files = [
             ("ca.crt", &this.authority),
             ("server.crt", &this.server.certificate),

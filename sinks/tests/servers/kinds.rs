@@ -1,6 +1,8 @@
 //! The kinds and their products' servers, one file each.
 
 pub(crate) mod elasticsearch;
+#[cfg(feature = "kafka")]
+pub(crate) mod kafka;
 pub(crate) mod loki;
 pub(crate) mod opensearch;
 pub(crate) mod syslog;

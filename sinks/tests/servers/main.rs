@@ -28,6 +28,8 @@ const ROWS: &[Row] = &[
     Row::of::<kinds::elasticsearch::Elasticsearch>(),
     Row::of::<kinds::opensearch::OpenSearch>(),
     Row::of::<kinds::loki::LokiKind>(),
+    #[cfg(feature = "kafka")]
+    Row::of::<kinds::kafka::Kafka>(),
     Row::of::<kinds::syslog::Syslog>(),
 ];
 

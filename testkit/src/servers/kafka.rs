@@ -11,6 +11,7 @@ use tokio::{
 
 use super::{Certificates, Server};
 use crate::{
+    certs::Identity,
     scratch::Port,
     tools::{Recipe, Tool},
 };
@@ -37,6 +38,8 @@ pub enum Listener {
     Tls,
     /// TLS, for clients with a certificate.
     Mutual,
+    /// TLS with another server's certificate, for clients with a certificate.
+    Other,
     /// A login: PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512.
     Login,
     /// A login over TLS.
@@ -45,10 +48,11 @@ pub enum Listener {
 
 impl Listener {
     /// All of them, with Kafka's name for what is spoken.
-    const ALL: [(Self, &str); 5] = [
+    const ALL: [(Self, &str); 6] = [
         (Self::Plain, "PLAINTEXT"),
         (Self::Tls, "SSL"),
         (Self::Mutual, "SSL"),
+        (Self::Other, "SSL"),
         (Self::Login, "SASL_PLAINTEXT"),
         (Self::LoginTls, "SASL_SSL"),
     ];
@@ -79,7 +83,8 @@ impl KafkaServer {
             let log = scratch.write("log4j2.yaml", LOG)?;
             let java = |heap: &str| {
                 let mut java = Command::new("java");
-                java.args([heap, "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]).arg(format!("-Dlog4j2.configurationFile=file:{}", log.display()));
+                java.args([heap, "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"])
+                    .arg(format!("-Dlog4j2.configurationFile=file:{}", log.display()));
                 java.arg("-cp").arg(&jars).current_dir(folder);
                 java
             };
@@ -159,13 +164,14 @@ fn settings(folder: &Path, ports: &[&Port], certificates: Option<&Certificates>,
         folder.join("data").display(),
     );
     if let Some(certificates) = certificates {
-        let whole = format!("{}{}", certificates.server.key, certificates.server.certificate);
-        let file = folder.join("server.pem");
-        fs::write(&file, whole).with_context(|| format!("could not write {}", file.display()))?;
+        for (prefix, Identity { certificate, key }) in [("", &certificates.server), ("listener.name.other.", &certificates.other)] {
+            let file = folder.join(format!("{prefix}pem"));
+            fs::write(&file, format!("{key}{certificate}")).with_context(|| format!("could not write {}", file.display()))?;
+            settings.push_str(&format!("{prefix}ssl.keystore.type=PEM\n{prefix}ssl.keystore.location={}\n", file.display()));
+        }
         settings.push_str(&format!(
-            "ssl.keystore.type=PEM\nssl.keystore.location={}\nssl.truststore.type=PEM\nssl.truststore.location={}\nssl.client.auth=none\n\
-             listener.name.mutual.ssl.client.auth=required\n",
-            file.display(),
+            "ssl.truststore.type=PEM\nssl.truststore.location={}\nssl.client.auth=none\nlistener.name.mutual.ssl.client.auth=required\n\
+             listener.name.other.ssl.client.auth=required\n",
             certificates.file("ca.crt").display(),
         ));
     }
@@ -175,9 +181,8 @@ fn settings(folder: &Path, ports: &[&Port], certificates: Option<&Certificates>,
             "listener.name.{listener}.plain.sasl.jaas.config={modules}.plain.PlainLoginModule required user_{USER}=\"{PASSWORD}\";\n"
         ));
         for mechanism in ["scram-sha-256", "scram-sha-512"] {
-            settings.push_str(&format!(
-                "listener.name.{listener}.{mechanism}.sasl.jaas.config={modules}.scram.ScramLoginModule required;\n"
-            ));
+            settings
+                .push_str(&format!("listener.name.{listener}.{mechanism}.sasl.jaas.config={modules}.scram.ScramLoginModule required;\n"));
         }
     }
     Ok(settings)

@@ -60,9 +60,12 @@ struct Producer {
 #[derive(Clone, Debug, Default)]
 struct News {
     reason: String,
-    /// Whether the login was refused, so that waiting is in vain.
+    /// Whether login or certificates were refused, so that waiting is in vain.
     denied: bool,
 }
+
+/// What librdkafka says of TLS where a certificate is refused, here or by the broker; any other fault of a handshake may be a broker that ends.
+const CERTIFICATE: [&str; 2] = ["certificate verify failed", "alert"];
 
 /// Passes on what librdkafka says.
 struct Told {
@@ -83,7 +86,11 @@ impl ClientContext for Told {
 
     fn error(&self, error: KafkaError, reason: &str) {
         let code = error.rdkafka_error_code();
-        let denied = matches!(code, Some(Code::Authentication | Code::SaslAuthenticationFailed));
+        let denied = match code {
+            Some(Code::Authentication | Code::SaslAuthenticationFailed) => true,
+            Some(Code::SSL) => CERTIFICATE.iter().any(|words| reason.contains(words)),
+            _ => false,
+        };
         let reason = one_line(reason);
         tracing::debug!(receiver = self.receiver, denied, "librdkafka: {reason}");
         self.news.send_modify(|news| {
@@ -182,7 +189,7 @@ impl Producers {
                 biased;
                 reported = report => reported,
                 () = producer.denied() => {
-                    let reason = self.told(&producer, "the login was refused");
+                    let reason = self.told(&producer, "cannot connect");
                     faults.extend(std::iter::once(place).chain(sent.map(|(place, _)| place)).map(|place| (place, Fault::Outage(reason.clone()))));
                     return faults;
                 }
@@ -240,7 +247,7 @@ impl Producer {
         inner.send_result(record).map_err(|(error, _)| error)
     }
 
-    /// Waits until the brokers refuse the login, perhaps for ever.
+    /// Waits until login or certificates are refused, perhaps for ever.
     async fn denied(&self) {
         // The sender is this producer's own, so it is there as long as somebody waits.
         let _ = self.news.subscribe().wait_for(|news| news.denied).await;
