@@ -30,7 +30,7 @@ pub use self::keys::Config;
 
 /// One batch at a time keeps the order of an event's versions; the batch is what makes it fast.
 const DEFAULTS: Defaults =
-    Defaults { batch: 1_000, max_batch: 10_000, max_bytes: 16 << 20, concurrency: 1, timeout: Duration::from_secs(30), summarises: false };
+    Defaults { batch: 1_000, max_batch: 10_000, max_bytes: 16 << 20, concurrency: 1, timeout: Duration::from_secs(20), summarises: false };
 /// What a topic's name may be made of, and its length.
 const TOPIC: (&str, usize) = ("letters, digits, '.', '_' and '-'", 249);
 

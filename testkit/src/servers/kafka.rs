@@ -1,6 +1,6 @@
 //! Apache Kafka: one broker that is its own controller, with a listener for each way to connect and log in.
 
-use std::{fs, path::Path, process::Command, time::Duration};
+use std::{fs, net::SocketAddr, path::Path, process::Command, time::Duration};
 
 use anyhow::{Context as _, Result, ensure};
 use tokio::{
@@ -44,17 +44,31 @@ pub enum Listener {
     Login,
     /// A login over TLS.
     LoginTls,
+    /// Plain, and told to be at [`KafkaOptions::far`].
+    Far,
+}
+
+/// How a broker is started.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct KafkaOptions<'a> {
+    /// For the listeners with TLS, which are left out without.
+    pub certificates: Option<&'a Certificates>,
+    /// Whether topics are created by writing to them.
+    pub creates_topics: bool,
+    /// The port of a proxy in front of [`Listener::Far`], which is left out without.
+    pub far: Option<u16>,
 }
 
 impl Listener {
     /// All of them, with Kafka's name for what is spoken.
-    const ALL: [(Self, &str); 6] = [
+    const ALL: [(Self, &str); 7] = [
         (Self::Plain, "PLAINTEXT"),
         (Self::Tls, "SSL"),
         (Self::Mutual, "SSL"),
         (Self::Other, "SSL"),
         (Self::Login, "SASL_PLAINTEXT"),
         (Self::LoginTls, "SASL_SSL"),
+        (Self::Far, "PLAINTEXT"),
     ];
 
     fn name(self) -> String {
@@ -71,15 +85,14 @@ pub struct KafkaServer {
 }
 
 impl KafkaServer {
-    /// Starts a broker; without certificates it has the plain listener and that with a login. Topics have three partitions, and are created by writing to
-    /// them if it `creates_topics`.
-    pub async fn start(certificates: Option<&Certificates>, creates_topics: bool) -> Result<Self> {
+    /// Starts a broker, whose topics have three partitions.
+    pub async fn start(options: KafkaOptions<'_>) -> Result<Self> {
         let jars = KAFKA.path()?.join("*");
         let ports = (0..Listener::ALL.len()).map(|_| Port::take()).collect::<Result<Vec<_>>>()?;
         let server = Server::new(KAFKA.name(), |scratch, port| {
             let folder = scratch.path();
             let all: Vec<&Port> = std::iter::once(port).chain(&ports).collect();
-            let settings = scratch.write("server.properties", &settings(folder, &all, certificates, creates_topics)?)?;
+            let settings = scratch.write("server.properties", &settings(folder, &all, options)?)?;
             let log = scratch.write("log4j2.yaml", LOG)?;
             let java = |heap: &str| {
                 let mut java = Command::new("java");
@@ -126,9 +139,13 @@ impl KafkaServer {
 
     /// Where a listener is, as host and port.
     pub fn broker(&self, listener: Listener) -> String {
+        format!("localhost:{}", self.address(listener).port())
+    }
+
+    /// Where a listener is.
+    pub fn address(&self, listener: Listener) -> SocketAddr {
         let place = Listener::ALL.iter().position(|(one, _)| *one == listener).unwrap_or_default();
-        let port = place.checked_sub(1).map_or(self.server.address().port(), |place| self.ports[place].number());
-        format!("localhost:{port}")
+        place.checked_sub(1).map_or(self.server.address(), |place| self.ports[place].address())
     }
 }
 
@@ -141,17 +158,24 @@ const LOG: &str = "Configuration:
 ";
 
 /// The broker's settings; of the ports the last is the controller's.
-fn settings(folder: &Path, ports: &[&Port], certificates: Option<&Certificates>, creates_topics: bool) -> Result<String> {
+fn settings(folder: &Path, ports: &[&Port], options: KafkaOptions<'_>) -> Result<String> {
+    let KafkaOptions { certificates, creates_topics, far } = options;
     let served: Vec<(Listener, &str, u16)> = Listener::ALL
         .iter()
         .zip(ports)
         .map(|(&(listener, protocol), port)| (listener, protocol, port.number()))
-        .filter(|(_, protocol, _)| certificates.is_some() || !protocol.ends_with("SSL"))
+        .filter(|(listener, protocol, _)| match listener {
+            Listener::Far => far.is_some(),
+            _ => certificates.is_some() || !protocol.ends_with("SSL"),
+        })
         .collect();
     let controller = ports.last().map_or(0, |port| port.number());
     let list = |entry: &dyn Fn(&(Listener, &str, u16)) -> String| served.iter().map(entry).collect::<Vec<_>>().join(",");
     let bound = list(&|(listener, _, port)| format!("{}://127.0.0.1:{port}", listener.name()));
-    let told = list(&|(listener, _, port)| format!("{}://localhost:{port}", listener.name()));
+    let told = list(&|(listener, _, port)| {
+        let port = far.filter(|_| *listener == Listener::Far).unwrap_or(*port);
+        format!("{}://localhost:{port}", listener.name())
+    });
     let spoken = list(&|(listener, protocol, _)| format!("{}:{protocol}", listener.name()));
     let mut settings = format!(
         "process.roles=broker,controller\nnode.id=1\ncontroller.quorum.voters=1@127.0.0.1:{controller}\ncontroller.listener.names=CONTROLLER\n\

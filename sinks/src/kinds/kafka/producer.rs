@@ -65,7 +65,7 @@ struct News {
 }
 
 /// What librdkafka says of TLS where a certificate is refused, here or by the broker; any other fault of a handshake may be a broker that ends.
-const CERTIFICATE: [&str; 2] = ["certificate verify failed", "alert"];
+const CERTIFICATE: [&str; 3] = ["certificate verify failed", "alert bad certificate", "alert certificate required"];
 
 /// Passes on what librdkafka says.
 struct Told {
@@ -75,30 +75,35 @@ struct Told {
 
 impl ClientContext for Told {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        let (receiver, message) = (&self.receiver, one_line(message));
+        // It begins with the name of a thread.
+        let text = message.strip_prefix("[thrd:").and_then(|rest| rest.split_once("]: ")).map_or(message, |(_, text)| text);
+        let (receiver, text) = (&self.receiver, one_line(text));
         match level {
             RDKafkaLogLevel::Emerg | RDKafkaLogLevel::Alert | RDKafkaLogLevel::Critical | RDKafkaLogLevel::Error => {
-                tracing::warn!(receiver, facility, "librdkafka: {message}");
+                tracing::warn!(receiver, facility, "librdkafka: {text}");
             }
-            _ => tracing::debug!(receiver, facility, "librdkafka: {message}"),
+            _ => tracing::debug!(receiver, facility, "librdkafka: {text}"),
+        }
+        // Why a connection ended; not all of these are told as errors.
+        if facility == "FAIL" {
+            self.tell(text, false);
         }
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
         let code = error.rdkafka_error_code();
-        let denied = match code {
-            Some(Code::Authentication | Code::SaslAuthenticationFailed) => true,
-            Some(Code::SSL) => CERTIFICATE.iter().any(|words| reason.contains(words)),
-            _ => false,
-        };
-        let reason = one_line(reason);
-        tracing::debug!(receiver = self.receiver, denied, "librdkafka: {reason}");
+        // That all brokers are down says less than what was said of one of them before.
+        if code != Some(Code::AllBrokersDown) {
+            self.tell(one_line(reason), matches!(code, Some(Code::Authentication | Code::SaslAuthenticationFailed)));
+        }
+    }
+}
+
+impl Told {
+    fn tell(&self, reason: String, denied: bool) {
         self.news.send_modify(|news| {
-            // That all brokers are down says less than what was said of one of them before.
-            if code != Some(Code::AllBrokersDown) || news.reason.is_empty() {
-                news.reason = reason;
-            }
-            news.denied |= denied;
+            news.denied |= denied || CERTIFICATE.iter().any(|words| reason.contains(words));
+            news.reason = reason;
         });
     }
 }
@@ -114,7 +119,8 @@ impl Drop for Producer {
 
 impl Producers {
     /// Remembers the settings; nothing is connected to.
-    pub(super) fn new(receiver: &str, config: ClientConfig) -> Self {
+    pub(super) fn new(receiver: &str, mut config: ClientConfig) -> Self {
+        config.set_log_level(RDKafkaLogLevel::Info);
         let brokers = config.get("bootstrap.servers").unwrap_or_default().to_owned();
         Self { receiver: receiver.to_owned(), config, brokers, current: Mutex::new(None) }
     }

@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result, ensure};
 use herald_testkit::{
     servers::{
         Certificates,
-        kafka::{KAFKA, KafkaServer, Listener, PASSWORD, USER},
+        kafka::{KAFKA, KafkaOptions, KafkaServer, Listener, PASSWORD, USER},
     },
     tools::Tool,
 };
@@ -21,7 +21,7 @@ use serde_json::{Value, json};
 
 use crate::{
     check::{delivered, event},
-    kind::{Kind, Refused, SECRET, Wrong, quoted, with},
+    kind::{Kind, Refused, SECRET, Wrong, not, quoted, with},
 };
 
 const PARTITIONS: i32 = 3;
@@ -104,7 +104,7 @@ impl Kind for Kafka {
     const EXACTLY_ONCE: bool = false;
 
     async fn start() -> Result<Self> {
-        Ok(Self(KafkaServer::start(None, false).await?))
+        Ok(Self(KafkaServer::start(KafkaOptions::default()).await?))
     }
 
     async fn product(&self) -> Result<String> {
@@ -152,12 +152,12 @@ impl Kind for Kafka {
         Ok(Refused { event, reason: "Message size too large".to_owned() })
     }
 
-    async fn throttle(&mut self, place: &str) -> Result<()> {
-        self.set(place, "min.insync.replicas", "2").await
+    async fn throttle(&mut self, _: &str) -> Result<()> {
+        not("a broker that throttles answers late and refuses nothing")
     }
 
-    async fn relieve(&mut self, place: &str) -> Result<()> {
-        self.set(place, "min.insync.replicas", "1").await
+    async fn relieve(&mut self, _: &str) -> Result<()> {
+        Ok(())
     }
 
     async fn wrong_credentials(&mut self, place: &str) -> Result<Wrong> {
@@ -166,7 +166,7 @@ impl Kind for Kafka {
     }
 
     async fn start_tls(certificates: &Certificates) -> Result<Self> {
-        Ok(Self(KafkaServer::start(Some(certificates), false).await?))
+        Ok(Self(KafkaServer::start(KafkaOptions { certificates: Some(certificates), ..KafkaOptions::default() }).await?))
     }
 
     fn asks_for_certificate() -> Result<()> {
@@ -250,7 +250,8 @@ impl Kafka {
 
     async fn compresses_and_logs_in(&self) -> Result<()> {
         let certificates = Certificates::new()?;
-        let broker = Self(KafkaServer::start(Some(&certificates), true).await?);
+        let options = KafkaOptions { certificates: Some(&certificates), creates_topics: true, far: None };
+        let broker = Self(KafkaServer::start(options).await?);
         let tls = format!("tls: {{enable: true, caFile: {}}}, ", quoted(&certificates.file("ca.crt")));
         for (number, codec) in ["none", "snappy", "gzip", "lz4", "zstd"].iter().enumerate() {
             let mechanism = ["plain", "sha256", "sha512"][number % 3];
