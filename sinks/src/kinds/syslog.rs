@@ -139,8 +139,11 @@ impl Sink for Syslog {
             let messages: Vec<Vec<u8>> =
                 batch.iter().map(|item| self.writer.message(item, now)).collect::<Result<_, _>>().map_err(SendError::Refused)?;
             match &self.place {
-                Place::Local => local(&messages).await,
-                Place::Udp(address) => udp(address, &messages).await,
+                Place::Local => {
+                    let path = daemon()?;
+                    Socket::local(path)?.deliver(&messages, path).await
+                }
+                Place::Udp(address) => Socket::udp(address).await?.deliver(&messages, address).await,
                 Place::Tcp(address) => {
                     let stream = connect(address).await?;
                     deliver(stream, &self.writer.frame(&messages), address).await
@@ -224,40 +227,55 @@ async fn deliver(mut stream: impl AsyncRead + AsyncWrite + Unpin, bytes: &[u8], 
     }
 }
 
-async fn udp(address: &str, messages: &[Vec<u8>]) -> Result<(), SendError> {
-    let failed = |error: std::io::Error| outage(address, "cannot send", &error);
-    let target = tokio::net::lookup_host(address).await.map_err(failed)?.next();
-    let target = target.ok_or_else(|| SendError::outage(format!("{address}: the name has no address")))?;
-    let own = if target.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
-    let socket = UdpSocket::bind(own).await.map_err(failed)?;
-    socket.connect(target).await.map_err(failed)?;
-    let mut refusals = Vec::new();
-    for (at, message) in messages.iter().enumerate() {
-        match socket.send(message).await {
-            Ok(_) => {}
-            Err(error) if is_too_large(&error) => refusals.push((at, too_large(message.len()))),
-            Err(error) => return Err(failed(error)),
-        }
-    }
-    if refusals.is_empty() { Ok(()) } else { Err(SendError::Partial(refusals)) }
+/// A datagram socket that is connected.
+enum Socket {
+    Udp(UdpSocket),
+    Local(UnixDatagram),
 }
 
-async fn local(messages: &[Vec<u8>]) -> Result<(), SendError> {
-    let Some(path) = LOCAL.iter().find(|path| Path::new(path).exists()) else {
-        return Err(SendError::outage(format!("no syslog daemon on this machine, looked for {}", LOCAL.join(", "))));
-    };
-    let failed = |error: std::io::Error| outage(path, "cannot send", &error);
-    let socket = UnixDatagram::unbound().map_err(failed)?;
-    socket.connect(path).map_err(failed)?;
-    let mut refusals = Vec::new();
-    for (at, message) in messages.iter().enumerate() {
-        match socket.send(message).await {
-            Ok(_) => {}
-            Err(error) if is_too_large(&error) => refusals.push((at, too_large(message.len()))),
-            Err(error) => return Err(failed(error)),
+impl Socket {
+    async fn udp(address: &str) -> Result<Self, SendError> {
+        let failed = |error: std::io::Error| outage(address, "cannot send", &error);
+        let target = tokio::net::lookup_host(address).await.map_err(failed)?.next();
+        let target = target.ok_or_else(|| SendError::outage(format!("{address}: the name has no address")))?;
+        let own = if target.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
+        let socket = UdpSocket::bind(own).await.map_err(failed)?;
+        socket.connect(target).await.map_err(failed)?;
+        Ok(Self::Udp(socket))
+    }
+
+    fn local(path: &str) -> Result<Self, SendError> {
+        let failed = |error: std::io::Error| outage(path, "cannot send", &error);
+        let socket = UnixDatagram::unbound().map_err(failed)?;
+        socket.connect(path).map_err(failed)?;
+        Ok(Self::Local(socket))
+    }
+
+    async fn send(&self, message: &[u8]) -> std::io::Result<usize> {
+        match self {
+            Self::Udp(socket) => socket.send(message).await,
+            Self::Local(socket) => socket.send(message).await,
         }
     }
-    if refusals.is_empty() { Ok(()) } else { Err(SendError::Partial(refusals)) }
+
+    /// Sends a datagram for each message; one that is too large is refused, the others are sent.
+    async fn deliver(&self, messages: &[Vec<u8>], address: &str) -> Result<(), SendError> {
+        let mut refusals = Vec::new();
+        for (at, message) in messages.iter().enumerate() {
+            match self.send(message).await {
+                Ok(_) => {}
+                Err(error) if is_too_large(&error) => refusals.push((at, too_large(message.len()))),
+                Err(error) => return Err(outage(address, "cannot send", &error)),
+            }
+        }
+        if refusals.is_empty() { Ok(()) } else { Err(SendError::Partial(refusals)) }
+    }
+}
+
+/// The socket of the daemon on this machine.
+fn daemon() -> Result<&'static str, SendError> {
+    let path = LOCAL.into_iter().find(|path| Path::new(path).exists());
+    path.ok_or_else(|| SendError::outage(format!("no syslog daemon on this machine, looked for {}", LOCAL.join(", "))))
 }
 
 /// EMSGSIZE.

@@ -1,9 +1,15 @@
 //! The kinds and their products' servers, one file each.
 
 pub(crate) mod elasticsearch;
+pub(crate) mod faked;
+pub(crate) mod file;
 #[cfg(feature = "kafka")]
 pub(crate) mod kafka;
 pub(crate) mod loki;
 pub(crate) mod opensearch;
+pub(crate) mod opsgenie;
+pub(crate) mod pipe;
+pub(crate) mod slack;
 pub(crate) mod syslog;
+pub(crate) mod teams;
 pub(crate) mod webhook;
