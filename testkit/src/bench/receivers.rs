@@ -112,7 +112,7 @@ impl Backend {
             Self::Search(node) => of(&node.url()),
             Self::Loki(loki) => of(&loki.url()),
             Self::Kafka(broker) => Ok(broker.address(if is_far { Listener::Far } else { Listener::Plain })),
-            Self::Syslog(rsyslog) => Ok(rsyslog.address()),
+            Self::Syslog(rsyslog) => of(&rsyslog.address()),
         }
     }
 }
