@@ -105,8 +105,10 @@ impl Kind {
 impl Backend {
     /// Where it listens, for receivers beside it or behind a proxy.
     fn address(&self, is_far: bool) -> Result<SocketAddr> {
-        let of =
-            |url: &str| url.rsplit('/').find(|part| part.contains(':')).and_then(|part| part.parse().ok()).context("no address in a URL");
+        let of = |url: &str| {
+            let place = url.rsplit('/').find(|part| part.contains(':')).unwrap_or_default().replace("localhost", "127.0.0.1");
+            place.parse().with_context(|| format!("no address in {url}"))
+        };
         match self {
             Self::Webhook(receiver) => of(&receiver.url()),
             Self::Search(node) => of(&node.url()),
