@@ -7,6 +7,7 @@
 # read-only root. There is no entrypoint: the command says which binary runs. Without one it is `herald up`, the four
 # stages in one process; the image holds no nats-server, so set HERALD_NATS.
 #
+# librdkafka and its OpenSSL, zlib and zstd are built from source and linked in, with the compilers, make and Perl that the build image has.
 # Nothing here needs BuildKit. Dependencies are built in a layer of their own, which stays valid until a Cargo.toml or
 # Cargo.lock changes.
 

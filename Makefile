@@ -1,4 +1,4 @@
-# The commands of the repository. `make run` and `make test` need Rust, and fetch what else they need into the user's cache folder.
+# The commands of the repository. `make run` and `make test` need Rust, a C and a C++ compiler and Perl, and fetch what else they need into the user's cache folder.
 
 CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/herald
 export CARGO_TARGET_DIR ?= $(CACHE)/target

@@ -1,7 +1,7 @@
 //! `make bench`: what Herald's release binaries do on this machine, as figures.
 //!
 //! ```text
-//! throughput, latency, memory, allocations, reads, catch_up, start, peer   the sections, each a list of figures
+//! throughput, latency, memory, allocations, reads, catch_up, receivers, start, peer   the sections, each a list of figures
 //! rig        the servers and stages a section runs on          api, receiver, relay, helper   parts that are processes of their own
 //! limit      what NATS alone allows                            stats, report, machine       figures, tables, JSON
 //! ```
@@ -20,6 +20,7 @@ mod memory;
 mod peer;
 mod reads;
 mod receiver;
+mod receivers;
 mod relay;
 mod report;
 mod rig;
@@ -51,6 +52,8 @@ pub enum Part {
     Reads,
     /// Backlogs and the first list
     CatchUp,
+    /// Events a second that each kind of receiver delivers to its product's server, beside it and 50 ms away
+    Receivers,
     /// Time to the first delivery, size of the binaries
     Start,
     /// Another exporter over the same load; left out when none is given
@@ -69,7 +72,7 @@ pub struct Options {
     /// Events of a run of throughput
     #[arg(long, default_value_t = 100_000)]
     pub events: u64,
-    /// Only the cases of throughput whose names hold this text, such as "file, 1,000"
+    /// Only the cases of throughput and receivers whose names hold this text, such as "file, 1,000"
     #[arg(long, default_value = "", value_name = "TEXT")]
     pub case: String,
     /// Leave out the bare relay in throughput
@@ -125,6 +128,7 @@ pub async fn run(options: &Options) -> Result<()> {
             Part::Allocations => allocations::section(options).await?,
             Part::Reads => reads::section(options).await?,
             Part::CatchUp => catch_up::section(options).await?,
+            Part::Receivers => receivers::section(options).await?,
             Part::Start => start::section(options).await?,
             Part::Peer => match &options.peer {
                 Some(peer) => peer::section(options, peer).await?,

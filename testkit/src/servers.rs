@@ -4,6 +4,7 @@
 //! speaks TLS shows the certificate it is given and hears only clients whose certificate the same authority signed.
 
 pub mod front;
+pub mod kafka;
 pub mod loki;
 pub mod rsyslog;
 pub mod search;
@@ -28,6 +29,8 @@ pub struct Certificates {
     scratch: Scratch,
     /// The server's certificate and key.
     pub server: Identity,
+    /// The certificate and key of another server, `other.example.com`.
+    pub other: Identity,
     /// The client's certificate and key.
     pub client: Identity,
     /// The authority's certificate, PEM.
@@ -39,7 +42,8 @@ impl Certificates {
     pub fn new() -> Result<Self> {
         let authority = Authority::new("servers")?;
         let (server, client) = (authority.server(&["localhost", "127.0.0.1"])?, authority.client("herald", &[])?);
-        let this = Self { scratch: Scratch::new("certificates")?, server, client, authority: authority.certificate().to_owned() };
+        let other = authority.server(&["other.example.com"])?;
+        let this = Self { scratch: Scratch::new("certificates")?, server, other, client, authority: authority.certificate().to_owned() };
         let files = [
             ("ca.crt", &this.authority),
             ("server.crt", &this.server.certificate),

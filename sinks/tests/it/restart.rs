@@ -11,7 +11,7 @@ use herald_testkit::{
 use crate::fixture::{BOUND, Fixture};
 
 fn config(receiver: &WebhookReceiver, nats: &str) -> String {
-    format!("nats: {{{nats}}}\nreceivers:\n- {{name: hook, webhook: {{endpoint: \"{}/\"}}}}\n", receiver.url())
+    format!("nats: {{{nats}}}\nreceivers:\n- {{name: hook, concurrency: 4, webhook: {{endpoint: \"{}/\"}}}}\n", receiver.url())
 }
 
 #[tokio::test]

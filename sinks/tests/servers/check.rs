@@ -200,6 +200,16 @@ async fn publish(sinks: &Fixture, events: &[Value]) {
     }
 }
 
+/// Starts sinks with one receiver, and waits until it has delivered these events.
+#[cfg_attr(not(feature = "kafka"), expect(dead_code, reason = "only kinds that may be left out need it"))]
+pub(crate) async fn delivered<K: Kind>(keys: &str, events: &[Value]) -> Result<Fixture> {
+    let sinks = start::<K>(keys).await;
+    publish(&sinks, events).await;
+    sinks.settled(RECEIVER).await;
+    no_dead_letters(&sinks).await?;
+    Ok(sinks)
+}
+
 /// Waits until a place shows all of these, and fails when it shows anything else, or one of them twice and `once` forbids it.
 async fn shows<K: Kind>(kind: &K, place: &str, events: &[Value], once: bool) -> Result<()> {
     let sorted = |mut texts: Vec<String>| {

@@ -3,6 +3,8 @@
 pub(crate) mod elasticsearch;
 pub(crate) mod faked;
 pub(crate) mod file;
+#[cfg(feature = "kafka")]
+pub(crate) mod kafka;
 pub(crate) mod loki;
 pub(crate) mod opensearch;
 pub(crate) mod opsgenie;

@@ -41,6 +41,8 @@ const ROWS: &[Row] = &[
     Row::of::<Faked<kinds::slack::Slack>>(),
     Row::of::<Faked<kinds::teams::Teams>>(),
     Row::of::<Faked<kinds::opsgenie::Opsgenie>>(),
+    #[cfg(feature = "kafka")]
+    Row::of::<kinds::kafka::Kafka>(),
     Row::of::<kinds::syslog::Syslog>(),
 ];
 

@@ -12,8 +12,9 @@ use tokio::{
         TcpListener, TcpStream,
         tcp::{OwnedReadHalf, OwnedWriteHalf},
     },
-    sync::watch,
+    sync::{mpsc, watch},
     task::JoinSet,
+    time::Instant,
 };
 use tokio_util::task::AbortOnDropHandle;
 
@@ -63,7 +64,12 @@ pub struct Proxy {
 impl Proxy {
     /// Listens on a free port of 127.0.0.1 for a server.
     pub async fn start(server: SocketAddr) -> Result<Self> {
-        let listener = TcpListener::bind("127.0.0.1:0").await.context("could not listen for a proxy")?;
+        Self::start_at(SocketAddr::from(([127, 0, 0, 1], 0)), server).await
+    }
+
+    /// Listens at an address for a server.
+    pub async fn start_at(address: SocketAddr, server: SocketAddr) -> Result<Self> {
+        let listener = TcpListener::bind(address).await.context("could not listen for a proxy")?;
         let address = listener.local_addr().context("could not tell the port of a proxy")?;
         let (state, states) = watch::channel(State::Whole);
         Ok(Self { address, state, _task: AbortOnDropHandle::new(tokio::spawn(accept(listener, server, states))) })
@@ -119,20 +125,36 @@ async fn until_cut(mut states: watch::Receiver<State>) {
     let _ = states.wait_for(|state| *state == State::Cut).await;
 }
 
+/// Pieces of data on their way in one direction; more are not read, as a connection's window has it.
+const ON_THEIR_WAY: usize = 64;
+
 async fn carry(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, way: Way, mut states: watch::Receiver<State>) -> io::Result<()> {
-    let mut buffer = vec![0; 16 << 10];
-    loop {
-        let read = from.read(&mut buffer).await?;
-        let state = *states.borrow();
-        if let State::Slow(late) = state {
-            tokio::time::sleep(late).await;
+    // Pieces are late, each for itself: while one is on its way the next is read.
+    let (sender, mut pieces) = mpsc::channel::<(Instant, Vec<u8>)>(ON_THEIR_WAY);
+    let line = states.clone();
+    let read = async move {
+        loop {
+            let mut piece = vec![0; 16 << 10];
+            let length = from.read(&mut piece).await?;
+            piece.truncate(length);
+            let late = if let State::Slow(late) = *line.borrow() { late } else { Duration::ZERO };
+            if sender.send((Instant::now() + late, piece)).await.is_err() || length == 0 {
+                return io::Result::Ok(());
+            }
         }
-        states.wait_for(|state| state.passes(way)).await.map_err(io::Error::other)?;
-        if read == 0 {
-            return to.shutdown().await;
+    };
+    let write = async move {
+        while let Some((due, piece)) = pieces.recv().await {
+            tokio::time::sleep_until(due).await;
+            states.wait_for(|state| state.passes(way)).await.map_err(io::Error::other)?;
+            if piece.is_empty() {
+                return to.shutdown().await;
+            }
+            to.write_all(&piece).await?;
         }
-        to.write_all(&buffer[..read]).await?;
-    }
+        Ok(())
+    };
+    tokio::try_join!(read, write).map(drop)
 }
 
 #[cfg(test)]
