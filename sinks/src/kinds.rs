@@ -5,13 +5,19 @@
 #![deny(dead_code)]
 
 pub mod elasticsearch;
+pub mod eventbridge;
 pub mod file;
+pub mod firehose;
+pub mod kinesis;
 pub(crate) mod later;
 pub mod loki;
 pub mod opensearch;
+pub mod opscenter;
 pub mod opsgenie;
 pub mod pipe;
 pub mod slack;
+pub mod sns;
+pub mod sqs;
 pub mod stdout;
 pub mod syslog;
 pub mod teams;

@@ -22,7 +22,7 @@ use serde::Deserialize;
 
 use crate::{
     bulk::{self, Documents, Index},
-    http::{self, Address, Compression, Headers, Login},
+    http::{self, Address, Compression, Headers, Login, Sign},
     keys::Keys,
     registry::{Built, Defaults},
     render::{Body, LayoutKey, Secrecy, TextKey},
@@ -91,6 +91,9 @@ pub(super) struct Cluster {
     authorization: Option<HeaderValue>,
     documents: Documents,
     compression: Compression,
+    signer: Option<Box<dyn Sign>>,
+    /// Whether `GET /` tells of the server.
+    has_root: bool,
 }
 
 pub(crate) fn build(keys: &mut Keys<'_>) -> Option<Built> {
@@ -119,6 +122,7 @@ pub(crate) fn build(keys: &mut Keys<'_>) -> Option<Built> {
         type_: config.type_,
         use_event_id: config.use_event_id,
         data_stream: config.data_stream,
+        without_ids: false,
     };
     let headers = Headers::new(&config.headers, keys);
     let client = http::client(keys, &config.tls, DEFAULTS.timeout);
@@ -162,7 +166,7 @@ impl Sink for Cluster {
     fn check(&self) -> BoxFuture<'_, Result<(), SendError>> {
         Box::pin(async {
             let headers = self.authorization.iter().map(|value| (AUTHORIZATION, value.clone())).collect();
-            bulk::check(&self.nodes[0], headers).await
+            if self.has_root { bulk::check(&self.nodes[0], headers, self.signer.as_deref()).await } else { Ok(()) }
         })
     }
 
@@ -176,7 +180,7 @@ impl Sink for Cluster {
             let headers = self.headers(first).map_err(SendError::Refused)?;
             let body = self.documents.encode(batch).map_err(SendError::Refused)?;
             let at = self.current.load(Ordering::Relaxed);
-            let sent = bulk::send(&self.bulk[at % self.bulk.len()], headers, self.compression, body).await;
+            let sent = bulk::send(&self.bulk[at % self.bulk.len()], headers, self.compression, body, self.signer.as_deref()).await;
             if matches!(sent, Err(SendError::Outage { .. })) {
                 // The core tries again, at the next node.
                 let _ = self.current.compare_exchange(at, at.wrapping_add(1), Ordering::Relaxed, Ordering::Relaxed);
@@ -196,7 +200,15 @@ impl Cluster {
         compression: Compression,
     ) -> Option<Self> {
         let bulk = nodes.iter().map(bulk::address).collect();
-        (!nodes.is_empty()).then_some(Self { nodes, bulk, current: AtomicUsize::new(0), headers, authorization, documents, compression })
+        let current = AtomicUsize::new(0);
+        let cluster = |nodes| Self { nodes, bulk, current, headers, authorization, documents, compression, signer: None, has_root: true };
+        (!nodes.is_empty()).then(|| cluster(nodes))
+    }
+
+    /// Signs requests from now on; where `GET /` is not served, nothing can be asked at start.
+    pub(super) fn signed(mut self, signer: Box<dyn Sign>, has_root: bool) -> Self {
+        (self.signer, self.has_root) = (Some(signer), has_root);
+        self
     }
 
     fn headers(&self, item: &Item) -> Result<HeaderMap, Refusal> {

@@ -5,7 +5,7 @@
 
 mod check;
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::path::PathBuf;
 
 use herald_common::config::{Located, Secret};
 use schemars::JsonSchema;
@@ -14,7 +14,7 @@ use serde::{Deserialize, de::DeserializeOwned};
 use crate::{
     keys::Keys,
     registry::Built,
-    render::{Body, LayoutKey, TextKey},
+    render::{Body, LayoutKey},
     tls::Tls,
 };
 
@@ -63,22 +63,6 @@ keys! {
     KafkaSasl { enable: bool, username: String, password: Secret, mechanism: String }
     #[doc = "The keys of `kafka.avro`."]
     KafkaAvro { #[serde(rename = "schemaID")] schema_id: String, schema: String }
-    #[doc = "The keys of `kinesis`."]
-    Kinesis { stream_name: String, region: String, layout: LayoutKey, endpoint: String }
-    #[doc = "The keys of `firehose`."]
-    Firehose { delivery_stream_name: String, region: String, layout: LayoutKey, de_dot: bool, endpoint: String }
-    #[doc = "The keys of `sns`."]
-    Sns { #[serde(rename = "topicARN")] topic_arn: String, region: String, layout: LayoutKey, endpoint: String }
-    #[doc = "The keys of `sqs`."]
-    Sqs { queue_name: String, region: String, layout: LayoutKey, endpoint: String }
-    #[doc = "The keys of `eventbridge`."]
-    Eventbridge { detail_type: String, details: LayoutKey, source: String, event_bus_name: String, region: String, endpoint: String }
-    #[doc = "The keys of `opscenter`."]
-    Opscenter {
-        title: TextKey, description: TextKey, source: TextKey, category: TextKey, severity: TextKey, priority: TextKey,
-        notifications: Vec<TextKey>, operational_data: BTreeMap<String, TextKey>, tags: BTreeMap<String, TextKey>,
-        related_ops_items: Vec<TextKey>, region: String, endpoint: String,
-    }
     #[doc = "The keys of `pubsub`."]
     Pubsub {
         #[serde(rename = "gcloud_project_id")] gcloud_project_id: String,

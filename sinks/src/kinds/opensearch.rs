@@ -1,6 +1,7 @@
 //! `opensearch`: documents in an index or data stream (OpenSearch `_bulk` API).
 //!
-//! The same as [`super::elasticsearch`], with the keys that OpenSearch's users have.
+//! The same as [`super::elasticsearch`], with the keys that OpenSearch's users have. With `aws` requests are signed, for Amazon OpenSearch Service and
+//! OpenSearch Serverless.
 
 use std::collections::BTreeMap;
 
@@ -10,6 +11,7 @@ use serde::Deserialize;
 
 use super::elasticsearch::{Cluster, DEFAULTS, addresses, index};
 use crate::{
+    aws::{Signer, SigningKeys},
     bulk::Documents,
     http::{self, Compression, Headers, Login},
     keys::Keys,
@@ -31,6 +33,8 @@ pub struct Config {
     pub password: Secret,
     /// Token for bearer authentication.
     pub bearer_token: Secret,
+    /// Signs requests for Amazon OpenSearch Service or OpenSearch Serverless.
+    pub aws: Option<SigningKeys>,
     /// More headers, each a template.
     headers: BTreeMap<String, TextKey>,
     /// Whether a recurring event is one document, its id the event's UID, that keeps its newest version.
@@ -69,11 +73,21 @@ pub(crate) fn build(keys: &mut Keys<'_>) -> Option<Built> {
         type_: config.type_,
         use_event_id: config.use_event_id,
         data_stream: config.data_stream,
+        without_ids: config.aws.as_ref().is_some_and(|aws| aws.time_series),
     };
+    let signer = config.aws.as_ref().map(|aws| {
+        keys.require(authorization.is_none(), "aws", "expected no username or bearerToken beside it");
+        keys.require(!(aws.time_series && config.use_event_id), "aws.timeSeries", "which takes no ids: expected no useEventID");
+        Signer::new(keys, aws, &nodes)
+    });
     let headers = Headers::new(&config.headers, keys);
     let client = http::client(keys, &config.tls, DEFAULTS.timeout);
     let body = Body::new(keys, config.de_dot);
     let nodes = addresses(&client?, nodes, &config.hosts);
-    let cluster = Cluster::new(nodes, headers, authorization, documents, config.compression)?;
+    let mut cluster = Cluster::new(nodes, headers, authorization, documents, config.compression)?;
+    if let Some(signer) = signer {
+        let has_root = !signer.is_serverless();
+        cluster = cluster.signed(Box::new(signer), has_root);
+    }
     Some(Built { sink: Box::new(cluster), defaults: DEFAULTS, body })
 }
