@@ -40,7 +40,10 @@ const KINDS: &[(&str, &str)] = &[
     ("slack", "gets the first version of a recurring event only; updates: true gives it every one"),
     ("teams", "gets the first version of a recurring event only, and an endpoint that cannot be reached is tried again"),
     ("opsgenie", "gets the first version of a recurring event only; a message over 130 characters is cut"),
-    ("opscenter", "gets the first version of a recurring event only; relatedOpsItems is taken from its own key; an item says by which event it is deduplicated"),
+    (
+        "opscenter",
+        "gets the first version of a recurring event only; relatedOpsItems is taken from its own key; an item says by which event it is deduplicated",
+    ),
     ("kinesis", "writes with PutRecords: allow kinesis:PutRecords beside kinesis:PutRecord"),
     ("firehose", "writes with PutRecordBatch: allow firehose:PutRecordBatch beside firehose:PutRecord"),
     ("eventbridge", "sends the event's own time instead of the time of sending"),

@@ -140,7 +140,7 @@ impl Api {
     /// Looks whether there are credentials and a region, for services that nothing can be asked.
     pub(crate) async fn log_in(&self) -> Result<(), SendError> {
         self.address().await?;
-        self.account.credentials().await.map(drop)
+        self.account.ready().await.map(drop)
     }
 
     async fn address(&self) -> Result<&Address, SendError> {
@@ -168,6 +168,12 @@ pub(crate) const FIFO_DEFAULTS: Defaults = Defaults { concurrency: 1, ..DEFAULTS
 pub(crate) const FIFO: &str = ".fifo";
 /// Longest group and deduplication id.
 const LONGEST_ID: usize = 128;
+
+/// Requires that a key holds a name as AWS takes it: letters, digits and some others.
+pub(crate) fn require_name(keys: &mut Keys<'_>, path: &str, name: &str, longest: usize, others: &str) {
+    let is_name = name.len() <= longest && name.chars().all(|c| c.is_ascii_alphanumeric() || others.contains(c));
+    keys.require(is_name, path, &format!("expected a name of at most {longest} letters, digits and characters of {others}"));
+}
 
 /// Group and deduplication id of an event in a FIFO queue or topic: an event's versions stay in order, and a repeat is dropped.
 pub(crate) fn fifo_ids(item: &Item) -> Result<(String, String), Refusal> {

@@ -7,6 +7,7 @@
 use std::{
     error::Error,
     path::PathBuf,
+    sync::Arc,
     time::{Duration, SystemTime},
 };
 
@@ -26,7 +27,7 @@ use aws_credential_types::{
 use reqwest::RequestBuilder;
 use schemars::JsonSchema;
 use serde::Deserialize;
-use tokio::sync::{Mutex, OnceCell};
+use tokio::sync::Mutex;
 
 use super::{connector, endpoint::Variant, sign};
 use crate::{keys::Keys, sink::SendError};
@@ -55,8 +56,14 @@ const SESSION: &str = "herald";
 pub(crate) struct Account {
     region: Option<String>,
     keys: CredentialKeys,
-    place: OnceCell<Place>,
-    held: Mutex<Option<Credentials>>,
+    held: Mutex<Held>,
+}
+
+/// What was found out so far.
+#[derive(Default)]
+struct Held {
+    place: Option<Arc<Place>>,
+    credentials: Option<Credentials>,
 }
 
 /// The region, and what belongs to it.
@@ -76,51 +83,49 @@ impl Account {
         }
         let is_arn = credentials.role_arn.is_empty() || credentials.role_arn.starts_with("arn:");
         keys.require(is_arn, &format!("{path}.roleARN"), "expected an ARN, for example arn:aws:iam::123456789012:role/herald");
-        Self {
-            region: (!region.is_empty()).then(|| region.to_owned()),
-            keys: credentials.clone(),
-            place: OnceCell::new(),
-            held: Mutex::new(None),
+        Self { region: (!region.is_empty()).then(|| region.to_owned()), keys: credentials.clone(), held: Mutex::default() }
+    }
+
+    /// The region and what belongs to it.
+    pub(super) async fn place(&self) -> Result<Arc<Place>, SendError> {
+        self.look_for(&mut *self.held.lock().await).await
+    }
+
+    async fn look_for(&self, held: &mut Held) -> Result<Arc<Place>, SendError> {
+        match &held.place {
+            Some(place) => Ok(place.clone()),
+            None => Ok(held.place.insert(Arc::new(in_time("region", self.find_place()).await?)).clone()),
         }
     }
 
-    /// The region and what belongs to it; looked for once.
-    pub(super) async fn place(&self) -> Result<&Place, SendError> {
-        self.place.get_or_try_init(|| in_time("a region", self.find_place())).await
-    }
-
-    /// Credentials that are good for a while.
-    pub(super) async fn credentials(&self) -> Result<Credentials, SendError> {
-        let place = self.place().await?;
+    /// The region, and credentials that are good for a while. Those who ask while they are being loaded wait for them.
+    pub(super) async fn ready(&self) -> Result<(Arc<Place>, Credentials), SendError> {
         let mut held = self.held.lock().await;
-        let is_good_for = |time: Duration| {
-            let until = SystemTime::now() + time;
-            move |credentials: &&Credentials| credentials.expiry().is_none_or(|end| end > until)
-        };
-        if let Some(credentials) = held.as_ref().filter(is_good_for(SOON)) {
-            return Ok(credentials.clone());
+        let place = self.look_for(&mut held).await?;
+        let now = SystemTime::now();
+        let is_good = |time: Duration| move |credentials: &&Credentials| credentials.expiry().is_none_or(|end| end > now + time);
+        if let Some(credentials) = held.credentials.as_ref().filter(is_good(SOON)) {
+            return Ok((place, credentials.clone()));
         }
         let loaded = in_time("credentials", async {
             let provided = place.provider.provide_credentials().await;
             provided.map_err(|error| SendError::outage(format!("no credentials for AWS: {}; {ADVICE}", chain(&error))))
         });
-        match loaded.await {
-            Ok(credentials) => {
-                *held = Some(credentials.clone());
-                Ok(credentials)
-            }
-            Err(error) => held.as_ref().filter(is_good_for(Duration::ZERO)).cloned().ok_or(error),
-        }
+        let credentials = match loaded.await {
+            Ok(credentials) => held.credentials.insert(credentials).clone(),
+            Err(error) => held.credentials.as_ref().filter(is_good(Duration::ZERO)).cloned().ok_or(error)?,
+        };
+        Ok((place, credentials))
     }
 
-    /// Forgets the credentials, which a service did not like.
+    /// Forgets the credentials, which a service did not like, and where they came from: a file may have changed.
     pub(crate) async fn renew(&self) {
-        *self.held.lock().await = None;
+        *self.held.lock().await = Held::default();
     }
 
     /// Signs a request to a service.
     pub(crate) async fn sign(&self, request: RequestBuilder, service: &str) -> Result<RequestBuilder, SendError> {
-        let (place, credentials) = (self.place().await?, self.credentials().await?);
+        let (place, credentials) = self.ready().await?;
         let (client, request) = request.build_split();
         // The error's own words may hold the address's secrets.
         let mut request = request.map_err(|error| SendError::outage(format!("no request can be made: {}", error.without_url())))?;

@@ -64,6 +64,7 @@ pub(crate) fn build(keys: &mut Keys<'_>) -> Option<Built> {
     let Config { detail_type, source, event_bus_name, region, endpoint, credentials, tls, details: _ } = &config;
     let is_ours = !source.starts_with("aws.");
     keys.require(is_ours, "source", "expected a name that does not begin with aws., which AWS keeps for itself");
+    aws::require_name(keys, "eventBusName", event_bus_name, 1600, "/._-:");
     let api = Api::new(keys, SERVICE, &Access { region, endpoint, credentials, tls });
     let body = Body::named(keys, "details", false);
     let bus = (!event_bus_name.is_empty()).then(|| event_bus_name.clone());

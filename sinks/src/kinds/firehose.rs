@@ -56,6 +56,7 @@ pub(crate) fn build(keys: &mut Keys<'_>) -> Option<Built> {
     let config: Config = keys.read();
     keys.required("deliveryStreamName", "name the delivery stream");
     let Config { delivery_stream_name, region, de_dot, endpoint, credentials, tls, layout: _ } = &config;
+    aws::require_name(keys, "deliveryStreamName", delivery_stream_name, 64, "_.-");
     let api = Api::new(keys, SERVICE, &Access { region, endpoint, credentials, tls });
     let body = Body::new(keys, *de_dot);
     Some(Built { sink: Box::new(Firehose { api: api?, stream: delivery_stream_name.clone() }), defaults: DEFAULTS, body })

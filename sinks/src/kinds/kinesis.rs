@@ -56,6 +56,7 @@ pub(crate) fn build(keys: &mut Keys<'_>) -> Option<Built> {
     let config: Config = keys.read();
     keys.required("streamName", "name the stream");
     let Config { stream_name, region, endpoint, credentials, tls, layout: _ } = &config;
+    aws::require_name(keys, "streamName", stream_name, 128, "_.-");
     let api = Api::new(keys, SERVICE, &Access { region, endpoint, credentials, tls });
     let body = Body::new(keys, false);
     Some(Built { sink: Box::new(Kinesis { api: api?, stream: stream_name.clone() }), defaults: DEFAULTS, body })

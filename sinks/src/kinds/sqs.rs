@@ -56,6 +56,7 @@ pub(crate) fn build(keys: &mut Keys<'_>) -> Option<Built> {
     let config: Config = keys.read();
     keys.required("queueName", "name the queue");
     let Config { queue_name, region, endpoint, credentials, tls, layout: _ } = &config;
+    aws::require_name(keys, "queueName", queue_name, 80, "_-.");
     let api = Api::new(keys, SERVICE, &Access { region, endpoint, credentials, tls });
     let body = Body::new(keys, false);
     let is_fifo = queue_name.ends_with(aws::FIFO);
