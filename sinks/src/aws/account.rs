@@ -12,18 +12,13 @@ use std::{
 };
 
 use aws_config::{
-    BehaviorVersion, Region,
-    profile::{
-        ProfileFileCredentialsProvider,
-        profile_file::{ProfileFileKind, ProfileFiles},
-    },
-    provider_config::ProviderConfig,
-    sts::AssumeRoleProvider,
+    BehaviorVersion, Region, profile::ProfileFileCredentialsProvider, provider_config::ProviderConfig, sts::AssumeRoleProvider,
 };
 use aws_credential_types::{
     Credentials,
     provider::{ProvideCredentials as _, SharedCredentialsProvider},
 };
+use aws_runtime::env_config::file::{EnvConfigFileKind, EnvConfigFiles};
 use reqwest::RequestBuilder;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -137,9 +132,9 @@ impl Account {
     async fn find_place(&self) -> Result<Place, SendError> {
         let CredentialKeys { profile, file, role_arn } = &self.keys;
         let http = connector::client().map_err(|error| SendError::outage(format!("no HTTP client for AWS's credentials: {error}")))?;
-        let files = file
-            .as_ref()
-            .map(|file| ProfileFiles::builder().include_default_config_file(true).with_file(ProfileFileKind::Credentials, file).build());
+        let files = file.as_ref().map(|file| {
+            EnvConfigFiles::builder().include_default_config_file(true).with_file(EnvConfigFileKind::Credentials, file).build()
+        });
         let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12()).http_client(http.clone());
         if let Some(region) = &self.region {
             loader = loader.region(Region::new(region.clone()));

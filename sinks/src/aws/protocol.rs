@@ -4,7 +4,6 @@ use reqwest::{
     RequestBuilder,
     header::{CONTENT_TYPE, HeaderMap, HeaderValue},
 };
-use serde::Deserialize;
 
 use super::{fault::Said, sign::TARGET};
 use crate::http::Answer;
@@ -50,15 +49,10 @@ pub(crate) const JSON_1_0: &str = "application/x-amz-json-1.0";
 pub(crate) const JSON_1_1: &str = "application/x-amz-json-1.1";
 
 fn json(body: &[u8], is_services: bool) -> Option<Said> {
-    #[derive(Deserialize)]
-    struct Fault {
-        #[serde(rename = "__type", alias = "code")]
-        code: String,
-        #[serde(default, alias = "Message", alias = "errorMessage")]
-        message: Option<String>,
-    }
-    let fault: Fault = serde_json::from_slice(body).ok()?;
-    Some(Said::new(&fault.code, fault.message.as_deref().unwrap_or_default(), is_services))
+    let fault: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(body).ok()?;
+    // Services do not agree on the names, and some give the same under two.
+    let text = |names: &[&str]| names.iter().find_map(|name| fault.get(*name)?.as_str());
+    Some(Said::new(text(&["__type", "code"])?, text(&["message", "Message"]).unwrap_or_default(), is_services))
 }
 
 fn xml(body: &[u8], is_services: bool) -> Option<Said> {
@@ -110,7 +104,7 @@ mod tests {
 
     #[test]
     fn faults_are_read() {
-        let queue = r#"{"__type":"com.amazonaws.sqs#QueueDoesNotExist","message":"The specified queue does not exist."}"#;
+        let queue = r#"{"__type":"com.amazonaws.sqs#QueueDoesNotExist","message":"The specified queue does not exist.","Message":"x"}"#;
         assert_eq!(fault(JSON, 400, queue), Said::new("QueueDoesNotExist", "The specified queue does not exist.", false));
         let denied = r#"{"__type":"AccessDeniedException","Message":"no"}"#;
         assert_eq!(fault(JSON, 400, denied), Said::new("AccessDeniedException", "no", false));
