@@ -25,7 +25,7 @@ pub(super) fn sign(request: &mut Request, credentials: &Credentials, region: &st
     let params = v4::SigningParams::builder().identity(&identity).region(region).name(service).time(at).settings(settings);
     let params: SigningParams<'_> = params.build().map_err(|error| error.to_string())?.into();
     let body = request.body().map(|body| body.as_bytes().ok_or("its body is a stream")).transpose()?.unwrap_or_default();
-    let headers = SIGNED.iter().filter_map(|name| Some((*name, request.headers().get(name)?.to_str().ok()?)));
+    let headers = SIGNED.iter().filter_map(|name| Some((*name, request.headers().get(*name)?.to_str().ok()?)));
     let signable = SignableRequest::new(request.method().as_str(), request.url().as_str(), headers, SignableBody::Bytes(body));
     let output = signable.and_then(|signable| signature(signable, &params)).map_err(|error| error.to_string())?;
     let (headers, _) = output.into_parts().0.into_parts();
