@@ -23,14 +23,16 @@ use serde::{Serialize, de::DeserializeOwned};
 use sha2::{Digest as _, Sha256};
 use tokio::sync::OnceCell;
 
-use self::fault::{Meaning, told};
-pub(crate) use self::{
+use self::{
     account::Account,
+    fault::{Meaning, told},
+};
+pub(crate) use self::{
+    account::CredentialKeys,
     fault::{Outcome, Said, settle},
     protocol::{JSON_1_0, JSON_1_1, Protocol, members},
-    signer::Signer,
+    signer::{Signer, SigningKeys},
 };
-pub use self::{account::CredentialKeys, signer::SigningKeys};
 use crate::{
     http::{self, Address, Answer},
     keys::Keys,

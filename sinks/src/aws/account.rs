@@ -30,14 +30,14 @@ use crate::{keys::Keys, sink::SendError};
 /// The keys of `credentials`. Without any, AWS's default chain is followed.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
-pub struct CredentialKeys {
+pub(crate) struct CredentialKeys {
     /// Profile of AWS's configuration and credentials files.
-    pub profile: String,
+    pub(crate) profile: String,
     /// Credentials file in AWS's own format, instead of `~/.aws/credentials`.
-    pub file: Option<PathBuf>,
+    pub(crate) file: Option<PathBuf>,
     /// Role to take on, such as one of another account.
     #[serde(rename = "roleARN")]
-    pub role_arn: String,
+    pub(crate) role_arn: String,
 }
 
 /// How long looking for region and credentials may take: with time to say so before an attempt ends.

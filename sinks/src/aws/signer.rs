@@ -11,15 +11,15 @@ use crate::{http::Sign, keys::Keys, sink::SendError};
 /// The keys of `aws`.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
-pub struct SigningKeys {
+pub(crate) struct SigningKeys {
     /// `es` or `aoss` (OpenSearch Serverless); what the address says when it is not set.
-    pub service: String,
+    pub(crate) service: String,
     /// Region of the domain or collection; what the address says, or the environment's, when it is not set.
-    pub region: String,
+    pub(crate) region: String,
     /// Who to be at AWS.
-    pub credentials: CredentialKeys,
+    credentials: CredentialKeys,
     /// Whether the collection of OpenSearch Serverless is a time series, which takes no document ids.
-    pub time_series: bool,
+    pub(crate) time_series: bool,
 }
 
 const SERVERLESS: &str = "aoss";

@@ -34,7 +34,7 @@ pub struct Config {
     /// Token for bearer authentication.
     pub bearer_token: Secret,
     /// Signs requests for Amazon OpenSearch Service or OpenSearch Serverless.
-    pub aws: Option<SigningKeys>,
+    aws: Option<SigningKeys>,
     /// More headers, each a template.
     headers: BTreeMap<String, TextKey>,
     /// Whether a recurring event is one document, its id the event's UID, that keeps its newest version.

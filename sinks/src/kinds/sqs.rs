@@ -30,7 +30,7 @@ pub struct Config {
     #[schemars(with = "String")]
     pub endpoint: Located<String>,
     /// Who to be at AWS.
-    pub credentials: CredentialKeys,
+    credentials: CredentialKeys,
     /// TLS settings.
     pub tls: Tls,
     /// What is sent instead of the whole event.
