@@ -1,7 +1,5 @@
 //! The kinds of AWS's against a fake that says what AWS would: what is sent and how it is signed, and what the answers mean.
 
-mod signature;
-
 use std::path::PathBuf;
 
 use data_encoding::BASE64;
@@ -9,16 +7,17 @@ use herald_common::{bus::header, config::Config};
 use herald_sinks::{registry, render::Templates, sink::SendError};
 use herald_testkit::{
     receiver::{Answer, Received, Rule, WebhookReceiver},
+    servers::{
+        aws::{KEY_ID, SECRET, verify},
+        moto::REGION,
+    },
     skip_unless,
     tools::Tool,
 };
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use self::signature::assert_signed;
 use crate::fixture::{BOUND, Fixture, event, identity};
-
-const REGION: &str = "eu-west-1";
 
 /// A service of AWS's that answers as told, and the credentials for it.
 struct Fake {
@@ -29,7 +28,7 @@ struct Fake {
 impl Fake {
     async fn start() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let credentials = format!("[default]\naws_access_key_id = {}\naws_secret_access_key = {}\n", signature::KEY_ID, signature::SECRET);
+        let credentials = format!("[default]\naws_access_key_id = {}\naws_secret_access_key = {}\n", KEY_ID, SECRET);
         std::fs::write(folder.path().join("credentials"), credentials).expect("written");
         Self { receiver: WebhookReceiver::start().await.expect("starts"), folder }
     }
@@ -72,10 +71,17 @@ impl Fake {
                 || request.text().starts_with(&format!("Action={operation}&"))
         };
         let mut requests = self.receiver.received();
-        requests.iter().for_each(|request| assert_signed(request, service, REGION));
+        requests.iter().for_each(|request| assert_signed(request, service));
         requests.retain(is_for);
         requests
     }
+}
+
+fn assert_signed(request: &Received, service: &str) {
+    // Only what looks has no body.
+    let method = if request.body.is_empty() { "GET" } else { "POST" };
+    let verified = verify(method, &request.path, &request.headers, &request.body, service, REGION);
+    assert!(verified.is_ok(), "{verified:?}: {} {:?}", request.path, request.headers);
 }
 
 fn body(request: &Received) -> Value {
@@ -284,7 +290,7 @@ async fn opensearch_requests_are_signed() {
         );
         let fixture = fake.deliver(&config, &["a"]).await;
         let requests = fake.receiver.received();
-        requests.iter().for_each(|request| assert_signed(request, service, REGION));
+        requests.iter().for_each(|request| assert_signed(request, service));
         let documents: Vec<&Received> = requests.iter().filter(|request| !request.body.is_empty()).collect();
         assert_eq!((documents.len(), requests.len() > 1), (1, has_root), "OpenSearch Serverless has no GET /");
         assert_eq!(documents[0].text().contains("\"_id\""), has_root, "a time series takes no ids");
@@ -338,7 +344,7 @@ async fn a_profile_without_keys_is_told_and_no_secret_is() {
     let config = fake.config("sqs", "queueName: events").replace("credentials: {", "credentials: {profile: other, ");
     let error = checked(&config).await.expect_err("no such profile").to_string();
     assert!(error.starts_with("no credentials for AWS: ") && error.contains("other"), "{error}");
-    assert!(!error.contains(signature::SECRET), "{error}");
+    assert!(!error.contains(SECRET), "{error}");
     assert_eq!(fake.receiver.number_of_requests(), 0);
 }
 
@@ -347,7 +353,7 @@ async fn credentials_that_a_service_does_not_like_any_more_are_read_again() {
     skip_unless!(Tool::NatsServer);
     let fake = Fake::start().await;
     let good = std::fs::read_to_string(fake.credentials()).expect("reads");
-    std::fs::write(fake.credentials(), good.replace(signature::KEY_ID, "AKIAOLD")).expect("written");
+    std::fs::write(fake.credentials(), good.replace(KEY_ID, "AKIAOLD")).expect("written");
     fake.receiver.rule(Rule::new(Answer::Says(403, r#"{"__type":"ExpiredTokenException","message":"expired"}"#)).times(2));
     fake.says("Title", 200, "{}");
     let fixture = Fixture::start_with(&fake.config("opscenter", "title: t, description: d, source: s")).await;
@@ -357,6 +363,6 @@ async fn credentials_that_a_service_does_not_like_any_more_are_read_again() {
     fixture.settled("r").await;
     let all = fake.receiver.received();
     assert!(header(&all[0], "authorization").contains("Credential=AKIAOLD/"));
-    assert_signed(all.last().expect("came"), "ssm", REGION);
+    assert_signed(all.last().expect("came"), "ssm");
     assert_eq!((fixture.metric("published", "r"), fixture.metric("dead", "r")), (1, 0));
 }

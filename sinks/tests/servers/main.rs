@@ -28,6 +28,12 @@ const ROWS: &[Row] = &[
     Row::of::<kinds::elasticsearch::Elasticsearch>(),
     Row::of::<kinds::opensearch::OpenSearch>(),
     Row::of::<kinds::loki::LokiKind>(),
+    Row::of::<kinds::aws::Aws<kinds::aws::Kinesis>>(),
+    Row::of::<kinds::aws::Aws<kinds::aws::Firehose>>(),
+    Row::of::<kinds::aws::Aws<kinds::aws::Sns>>(),
+    Row::of::<kinds::aws::Aws<kinds::aws::Sqs>>(),
+    Row::of::<kinds::aws::Aws<kinds::aws::EventBridge>>(),
+    Row::of::<kinds::aws::Aws<kinds::aws::OpsCenter>>(),
     Row::of::<kinds::syslog::Syslog>(),
 ];
 
