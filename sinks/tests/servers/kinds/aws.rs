@@ -169,8 +169,7 @@ impl<S: Service> Kind for Aws<S> {
     }
 
     async fn wrong_credentials(&mut self, place: &str) -> Result<Wrong> {
-        // The secret is in the file; that its name holds it too lets the harness know that it was given.
-        let keys = self.keys_with(place, &self.door.credentials(SECRET, SECRET)?);
+        let keys = self.keys_with(place, &self.door.credentials("wrong", SECRET)?);
         Ok(Wrong { keys, said: "check the credentials, which are loaded anew" })
     }
 
