@@ -64,7 +64,7 @@ impl Received {
 }
 
 /// How requests are answered by a rule.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub enum Answer {
     /// With the code; the request is taken if it is a 2xx.
     Status(u16),
@@ -82,6 +82,21 @@ pub enum Answer {
     CutWithin,
     /// With the code and a body; the request is taken if it is a 2xx.
     Says(u16, &'static str),
+    /// As a product would, whose rules this function knows.
+    By(fn(&Received) -> Reply),
+}
+
+/// What a product answers.
+#[derive(Clone, Debug, Default)]
+pub struct Reply {
+    /// The code.
+    pub status: u16,
+    /// `Retry-After` in seconds.
+    pub retry_after: Option<u64>,
+    /// The body.
+    pub body: String,
+    /// Whether the request is taken.
+    pub accepted: bool,
 }
 
 /// A rule for some requests; by default for all.
@@ -322,7 +337,10 @@ async fn handle(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Respo
         })
     };
     let path = head.uri.to_string();
-    record(&shared, Received { at: Timestamp::now(), path, headers: head.headers, body, accepted: accepts(answer) });
+    let mut request = Received { at: Timestamp::now(), path, headers: head.headers, body, accepted: false };
+    let reply = if let Answer::By(product) = answer { product(&request) } else { Reply::default() };
+    request.accepted = accepts(answer) || reply.accepted;
+    record(&shared, request);
     match answer {
         Answer::Status(code) => Ok(respond(code, None)),
         Answer::RetryAfter(code, seconds) => Ok(respond(code, Some(seconds))),
@@ -339,6 +357,11 @@ async fn handle(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Respo
             *response.body_mut() = Body::from(body);
             Ok(response)
         }
+        Answer::By(_) => {
+            let mut response = respond(reply.status, reply.retry_after);
+            *response.body_mut() = Body::from(reply.body);
+            Ok(response)
+        }
     }
 }
 
@@ -346,7 +369,7 @@ fn accepts(answer: Answer) -> bool {
     match answer {
         Answer::Status(code) | Answer::RetryAfter(code, _) | Answer::Says(code, _) => (200..300).contains(&code),
         Answer::Garbage | Answer::Delay(_) | Answer::CutWithin => true,
-        Answer::Hang | Answer::Cut => false,
+        Answer::Hang | Answer::Cut | Answer::By(_) => false,
     }
 }
 

@@ -35,8 +35,8 @@ pub(crate) const CHECKS: [&str; 10] = [
 
 /// The only receiver.
 const RECEIVER: &str = "r";
-/// A batch that some events fill and more do not fit into.
-const BATCH: usize = 20;
+/// With the bad one as many as fit into a batch.
+const GOOD: usize = 19;
 
 /// How a check ended.
 #[derive(Debug)]
@@ -57,6 +57,16 @@ pub(crate) struct Report {
 }
 
 impl Report {
+    /// Of a kind that could not be checked at all.
+    pub(crate) fn failed(kind: &'static str, why: String) -> Self {
+        Self { kind, product: "nothing".to_owned(), cells: vec![(CHECKS[0], Cell::Failed(why))] }
+    }
+
+    /// Of a kind whose cells are all alike.
+    fn all(kind: &'static str, cell: impl Fn() -> Cell) -> Self {
+        Self { kind, product: "nothing".to_owned(), cells: CHECKS.map(|check| (check, cell())).into() }
+    }
+
     pub(crate) fn is_failure(&self) -> bool {
         self.cells.iter().any(|(_, cell)| matches!(cell, Cell::Failed(_)))
     }
@@ -68,29 +78,40 @@ type Running<T> = Pin<Box<dyn Future<Output = T>>>;
 pub(crate) struct Row {
     pub(crate) kind: &'static str,
     pub(crate) needs: &'static [Tool],
-    run: fn() -> Running<Report>,
+    how: How,
+}
+
+enum How {
+    Here(fn() -> Running<Report>),
+    Elsewhere(&'static str),
 }
 
 impl Row {
     pub(crate) const fn of<K: Kind + 'static>() -> Self {
-        Self { kind: K::KIND, needs: K::NEEDS, run: || Box::pin(all_of::<K>()) }
+        Self { kind: K::KIND, needs: K::NEEDS, how: How::Here(|| Box::pin(all_of::<K>())) }
+    }
+
+    /// A kind that cannot be checked here, and why.
+    pub(crate) const fn elsewhere(kind: &'static str, why: &'static str) -> Self {
+        Self { kind, needs: &[], how: How::Elsewhere(why) }
     }
 
     /// The line of a kind that was not run.
     pub(crate) fn left_out(&self, why: &str) -> Report {
         say(&format!("{}: left out, {why}", self.kind));
-        Report { kind: self.kind, product: "nothing".to_owned(), cells: CHECKS.map(|check| (check, Cell::LeftOut(why.to_owned()))).into() }
+        Report::all(self.kind, || Cell::LeftOut(why.to_owned()))
     }
 
     /// Runs every check; a server that is not there is a failure where none may be missing.
     pub(crate) async fn run(&self) -> Report {
-        let missing = self.needs.iter().find_map(|tool| tool.path().err());
-        match missing {
-            Some(why) if std::env::var_os("HERALD_REQUIRE_ALL").is_some_and(|value| value == "1") => {
-                Report { kind: self.kind, product: "nothing".to_owned(), cells: vec![(CHECKS[0], Cell::Failed(why.to_string()))] }
+        let missing = self.needs.iter().chain(&[Tool::NatsServer]).find_map(|tool| tool.path().err());
+        match (missing, &self.how) {
+            (Some(why), _) if std::env::var_os("HERALD_REQUIRE_ALL").is_some_and(|value| value == "1") => {
+                Report::failed(self.kind, why.to_string())
             }
-            Some(why) => self.left_out(&why.to_string()),
-            None => (self.run)().await,
+            (Some(why), _) => self.left_out(&why.to_string()),
+            (None, How::Here(run)) => run().await,
+            (None, How::Elsewhere(why)) => Report::all(self.kind, || Cell::Not((*why).to_owned())),
         }
     }
 }
@@ -121,8 +142,7 @@ async fn all_of<K: Kind>() -> Report {
     let (mut kind, product) = match started.await {
         Ok(started) => started,
         Err(error) => {
-            let failed = Cell::Failed(format!("its server does not start: {error:#}"));
-            return Report { kind: K::KIND, product: "nothing".to_owned(), cells: vec![(CHECKS[0], failed)] };
+            return Report::failed(K::KIND, format!("its server does not start: {error:#}"));
         }
     };
     note(&mut cells, K::KIND, delivers(&mut kind)).await;
@@ -145,8 +165,8 @@ async fn all_of<K: Kind>() -> Report {
 
 /// Sinks with one receiver of a kind.
 async fn prepare<K: Kind>(keys: &str) -> Fixture {
-    let options = format!("name: {RECEIVER}, batch: {BATCH}");
-    Fixture::prepare(&format!("nats: {{ackWaitSeconds: 5}}\nreceivers:\n- {{{options}, {}: {keys}}}\n", K::KIND)).await
+    let receiver = format!("{{name: {RECEIVER}, {}, {}: {keys}}}", K::OPTIONS, K::KIND);
+    Fixture::prepare(&format!("nats: {{ackWaitSeconds: 5}}\nreceivers:\n- {receiver}\n")).await
 }
 
 async fn start<K: Kind>(keys: &str) -> Fixture {
@@ -292,7 +312,7 @@ async fn loses_only_the_bad_one<K: Kind>(kind: &mut K) -> Result<()> {
     kind.prepare(place).await?;
     let refused = kind.refuse(place).await?;
     let mut sinks = prepare::<K>(&kind.keys(place)).await;
-    let good = events(place, BATCH - 1);
+    let good = events(place, GOOD);
     let (before, after) = good.split_at(good.len() / 2);
     publish(&sinks, before).await;
     publish(&sinks, std::slice::from_ref(&refused.event)).await;

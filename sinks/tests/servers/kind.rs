@@ -53,6 +53,8 @@ pub(crate) trait Kind: Sized {
     const NEEDS: &'static [Tool];
     /// Whether the product never shows an event twice, not even after its server was away.
     const EXACTLY_ONCE: bool;
+    /// The receiver's options; chats sum up what is sent together, so theirs is not.
+    const OPTIONS: &'static str = "batch: 20";
 
     /// Starts the server, with nothing in it.
     async fn start() -> Result<Self>;

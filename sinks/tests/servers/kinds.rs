@@ -2,7 +2,13 @@
 
 pub(crate) mod aws;
 pub(crate) mod elasticsearch;
+pub(crate) mod faked;
+pub(crate) mod file;
 pub(crate) mod loki;
 pub(crate) mod opensearch;
+pub(crate) mod opsgenie;
+pub(crate) mod pipe;
+pub(crate) mod slack;
 pub(crate) mod syslog;
+pub(crate) mod teams;
 pub(crate) mod webhook;

@@ -21,13 +21,26 @@ mod table;
 
 use std::process::ExitCode;
 
-use crate::{check::Row, table::say};
+use herald_sinks::registry;
 
+use crate::{
+    check::{Report, Row},
+    kinds::faked::Faked,
+    table::say,
+};
+
+/// In the order of the registry.
 const ROWS: &[Row] = &[
-    Row::of::<kinds::webhook::Webhook>(),
+    Row::elsewhere("stdout", "a process has one standard output: the tests of the binaries read it"),
+    Row::of::<kinds::file::File>(),
+    Row::of::<Faked<kinds::webhook::Webhook>>(),
+    Row::of::<kinds::pipe::Pipe>(),
     Row::of::<kinds::elasticsearch::Elasticsearch>(),
     Row::of::<kinds::opensearch::OpenSearch>(),
     Row::of::<kinds::loki::LokiKind>(),
+    Row::of::<Faked<kinds::slack::Slack>>(),
+    Row::of::<Faked<kinds::teams::Teams>>(),
+    Row::of::<Faked<kinds::opsgenie::Opsgenie>>(),
     Row::of::<kinds::aws::Aws<kinds::aws::Kinesis>>(),
     Row::of::<kinds::aws::Aws<kinds::aws::Firehose>>(),
     Row::of::<kinds::aws::Aws<kinds::aws::Sns>>(),
@@ -50,13 +63,16 @@ fn main() -> ExitCode {
     log::begin();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let mut reports = Vec::new();
-    for row in rows {
+    for row in &rows {
         let left_out = row.needs.iter().find(|tool| arguments.iter().any(|argument| argument.strip_prefix('-') == Some(tool.name())));
         reports.push(match left_out {
             Some(tool) => row.left_out(&format!("{tool} is left out as asked")),
             None => runtime.block_on(row.run()),
         });
     }
+    let served = registry::KINDS.iter().filter(|row| row.is_served).map(|row| row.kind);
+    let forgotten = served.filter(|kind| ROWS.iter().all(|row| row.kind != *kind));
+    reports.extend(forgotten.map(|kind| Report::failed(kind, "it has no row in sinks/tests/servers/main.rs".to_owned())));
     say(&table::of(&reports));
-    if reports.iter().any(check::Report::is_failure) { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+    if reports.iter().any(Report::is_failure) { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
