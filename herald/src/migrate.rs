@@ -50,6 +50,7 @@ const KINDS: &[(&str, &str)] = &[
     ("elasticsearch", "writes with _bulk; a refused document is an error and is kept; indexFormat takes the event's time, in UTC"),
     ("opensearch", "writes with _bulk; a refused document is an error and is kept; indexFormat takes the event's time, in UTC"),
     ("loki", "sends the event's own time in nanoseconds instead of the time of sending in seconds"),
+    ("kafka", "waits for all in-sync replicas and writes headers too; version is of no effect, the brokers are asked which they speak"),
     ("syslog", "sends severity warning for Warning events and informational for others instead of emergency"),
 ];
 

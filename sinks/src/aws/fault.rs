@@ -163,16 +163,19 @@ pub(super) fn told(said: &Said, operation: Operation) -> String {
     format!("{said}{advice}")
 }
 
-/// Tells what it means that these of a batch of `all` were refused, by their place: only they are, unless nobody was served and the service is why.
+/// Tells what it means that these of a batch of `all` were refused, by their place. Where the service is why, they are sent again; otherwise they alone are refused.
 pub(crate) fn settle(refused: &[(usize, Said)], all: usize, operation: Operation) -> Result<(), SendError> {
     let Some((_, first)) = refused.first() else { return Ok(()) };
     let reason = |said: &Said| format!("{}{}", operation.name, told(said, operation));
     let is_about_event = |said: &Said| said.meaning() == Meaning::Faulty;
-    if refused.len() == all && !refused.iter().any(|(_, said)| is_about_event(said)) {
+    if refused.iter().any(|(_, said)| is_about_event(said)) {
+        let refusals = refused.iter().map(|(at, said)| (*at, Refusal { reason: reason(said), permanent: is_about_event(said) }));
+        return Err(SendError::Partial(refusals.collect()));
+    }
+    if refused.len() == all {
         return Err(SendError::outage(reason(first)));
     }
-    let refusals = refused.iter().map(|(at, said)| (*at, Refusal { reason: reason(said), permanent: is_about_event(said) }));
-    Err(SendError::Partial(refusals.collect()))
+    Err(SendError::Interrupted { left: refused.iter().map(|(at, _)| *at).collect(), reason: reason(first) })
 }
 
 #[cfg(test)]
@@ -230,11 +233,10 @@ mod tests {
                 (2, refusal("PutRecords: MalformedDetail: bad", true)),
             ]))
         );
-        assert_eq!(
-            settle(&[(0, busy.clone()), (1, busy.clone())], 2, PUT),
-            Err(SendError::outage("PutRecords: ThrottlingException: slow".to_owned())),
-            "nobody was served"
-        );
+        let reason = "PutRecords: ThrottlingException: slow".to_owned();
+        let both = [(0, busy.clone()), (1, busy.clone())];
+        assert_eq!(settle(&both, 2, PUT), Err(SendError::outage(reason.clone())), "nobody was served");
+        assert_eq!(settle(&both, 3, PUT), Err(SendError::Interrupted { left: vec![0, 1], reason }), "the third was");
         assert!(matches!(settle(&[(0, busy), (1, bad)], 2, PUT), Err(SendError::Partial(_))));
     }
 }

@@ -1,7 +1,7 @@
 //! `firehose`: records in a delivery stream (Amazon Data Firehose API, `PutRecordBatch`).
 //!
-//! One record an event. Firehose has no idempotency key: a repeat is a second record. A record that it says no to is put back alone; when none of a batch was
-//! taken the receiver is busy.
+//! One record an event. Firehose has no idempotency key: a repeat is a second record. What of a batch it had no capacity for is sent
+//! again alone, after a pause.
 
 use data_encoding::BASE64;
 use futures_util::future::BoxFuture;

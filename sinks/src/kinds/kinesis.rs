@@ -1,7 +1,7 @@
 //! `kinesis`: records in a data stream (Amazon Kinesis Data Streams API, `PutRecords`).
 //!
-//! The partition key is the event's UID, so that an event's versions share a shard. Kinesis has no idempotency key: a repeat is a second record. A record that
-//! Kinesis says no to for want of throughput is put back alone; when none of a batch was taken the receiver is busy.
+//! The partition key is the event's UID, so that an event's versions share a shard. Kinesis has no idempotency key: a repeat is a second record. What of a
+//! batch a shard had no room for is sent again alone, after a pause.
 
 use data_encoding::BASE64;
 use futures_util::future::BoxFuture;
