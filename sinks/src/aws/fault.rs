@@ -30,13 +30,17 @@ pub(crate) struct Outcome {
 }
 
 impl Outcome {
-    /// The entries that were refused; a code nobody knows is about the service, or else about the entry.
-    pub(crate) fn refused(outcomes: &[Self], is_services: bool) -> Vec<(usize, Said)> {
+    /// Tells what it means for a batch of `all`; a code nobody knows is about the service, or else about the entry.
+    pub(crate) fn settle(outcomes: &[Self], all: usize, is_services: bool, operation: Operation) -> Result<(), SendError> {
+        if outcomes.len() != all {
+            return Err(SendError::outage(format!("{} answered about {} of {all} entries", operation.name, outcomes.len())));
+        }
         let said = |outcome: &Self| {
             let code = outcome.error_code.as_deref().filter(|code| !code.is_empty())?;
             Some(Said::new(code, outcome.error_message.as_deref().unwrap_or_default(), is_services))
         };
-        outcomes.iter().enumerate().filter_map(|(at, outcome)| Some((at, said(outcome)?))).collect()
+        let refused: Vec<_> = outcomes.iter().enumerate().filter_map(|(at, outcome)| Some((at, said(outcome)?))).collect();
+        settle(&refused, all, operation)
     }
 }
 
@@ -226,6 +230,10 @@ mod tests {
         let (busy, bad) = (Said::new("ThrottlingException", "slow", false), Said::new("MalformedDetail", "bad", false));
         let refusal = |reason: &str, permanent| Refusal { reason: reason.to_owned(), permanent };
         assert_eq!(settle(&[], 3, PUT), Ok(()));
+        assert!(
+            matches!(Outcome::settle(&[Outcome::default()], 2, true, PUT), Err(SendError::Outage { .. })),
+            "nothing is said of the other"
+        );
         assert_eq!(
             settle(&[(0, busy.clone()), (2, bad.clone())], 3, PUT),
             Err(SendError::Partial(vec![

@@ -119,7 +119,7 @@ impl Sink for EventBridge {
         Box::pin(async move {
             let body = self.encode(batch).map_err(SendError::Refused)?;
             let answered: Answered = aws::decode(&self.api.call(PUT, body).await?, PUT)?;
-            aws::settle(&Outcome::refused(&answered.entries, false), batch.len(), PUT)
+            Outcome::settle(&answered.entries, batch.len(), false, PUT)
         })
     }
 }

@@ -94,7 +94,7 @@ impl Sink for Firehose {
         Box::pin(async move {
             let body = self.encode(batch).map_err(SendError::Refused)?;
             let answered: Answered = aws::decode(&self.api.call(PUT, body).await?, PUT)?;
-            aws::settle(&Outcome::refused(&answered.request_responses, true), batch.len(), PUT)
+            Outcome::settle(&answered.request_responses, batch.len(), true, PUT)
         })
     }
 }

@@ -95,7 +95,7 @@ impl Sink for Kinesis {
         Box::pin(async move {
             let body = self.encode(batch).map_err(SendError::Refused)?;
             let answered: Answered = aws::decode(&self.api.call(PUT, body).await?, PUT)?;
-            aws::settle(&Outcome::refused(&answered.records, true), batch.len(), PUT)
+            Outcome::settle(&answered.records, batch.len(), true, PUT)
         })
     }
 }
