@@ -12,13 +12,13 @@ use bytes::Bytes;
 use herald_common::event::{EnrichedEvent, Event};
 use herald_template::go::time::{Location, Time};
 use reqwest::{
-    StatusCode,
+    RequestBuilder, StatusCode,
     header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue},
 };
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    http::{Address, Answer, Compression, one_line},
+    http::{Address, Answer, Compression, Sign, one_line},
     render::Text,
     sink::{Item, Refusal, SendError},
 };
@@ -36,6 +36,8 @@ pub(crate) struct Documents {
     pub(crate) use_event_id: bool,
     /// Whether the index is a data stream: documents are created, with `@timestamp`.
     pub(crate) data_stream: bool,
+    /// Whether the server finds ids itself, because it takes none.
+    pub(crate) without_ids: bool,
 }
 
 /// The index of an event.
@@ -118,6 +120,7 @@ impl Documents {
         let uid = &event.metadata.uid;
         let (operation, id, version) = match (uid.as_str(), self.use_event_id && !self.data_stream) {
             ("", _) => (if self.data_stream { "create" } else { "index" }, String::new(), None),
+            _ if self.without_ids => ("index", String::new(), None),
             (uid, true) => ("index", uid.to_owned(), event.metadata.resource_version.parse().ok().filter(|version| *version > 0)),
             (uid, false) => ("create", format!("{uid}-{}", event.metadata.resource_version), None),
         };
@@ -157,7 +160,13 @@ pub(crate) fn address(node: &Address) -> Address {
 }
 
 /// Sends a request's bytes and sorts the answer.
-pub(crate) async fn send(address: &Address, mut headers: HeaderMap, compression: Compression, body: Vec<u8>) -> Result<(), SendError> {
+pub(crate) async fn send(
+    address: &Address,
+    mut headers: HeaderMap,
+    compression: Compression,
+    body: Vec<u8>,
+    signer: Option<&dyn Sign>,
+) -> Result<(), SendError> {
     if headers.get(CONTENT_TYPE).is_none_or(|value| value == "application/json") {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-ndjson"));
     }
@@ -166,9 +175,18 @@ pub(crate) async fn send(address: &Address, mut headers: HeaderMap, compression:
         headers.insert(CONTENT_ENCODING, encoding);
     }
     let request = address.post().headers(headers).body(body);
-    let answer = Answer::to(request, address.shown(), ANSWER).await?;
+    let answer = ask(request, address, ANSWER, signer).await?;
     answer.accepted(address.shown())?;
     sort_out(&answer.body, address.shown())
+}
+
+async fn ask(request: RequestBuilder, address: &Address, limit: usize, signer: Option<&dyn Sign>) -> Result<Answer, SendError> {
+    let Some(signer) = signer else { return Answer::to(request, address.shown(), limit).await };
+    let answer = Answer::to(signer.sign(request).await?, address.shown(), limit).await?;
+    if answer.status == StatusCode::FORBIDDEN {
+        signer.refused().await;
+    }
+    Ok(answer)
 }
 
 #[derive(Deserialize)]
@@ -222,8 +240,8 @@ fn sort_out(body: &Bytes, shown: &str) -> Result<(), SendError> {
 }
 
 /// What `GET /` tells of the server, for the check at start.
-pub(crate) async fn check(address: &Address, headers: HeaderMap) -> Result<(), SendError> {
-    let answer = Answer::to(address.get().headers(headers), address.shown(), crate::http::REASON).await?;
+pub(crate) async fn check(address: &Address, headers: HeaderMap, signer: Option<&dyn Sign>) -> Result<(), SendError> {
+    let answer = ask(address.get().headers(headers), address, crate::http::REASON, signer).await?;
     // A user who may only write is refused here and can write all the same.
     if answer.status == StatusCode::FORBIDDEN { Ok(()) } else { answer.accepted(address.shown()) }
 }

@@ -16,7 +16,7 @@ pub(crate) use self::{
     answer::{Answer, REASON, one_line},
     compression::Compression,
     headers::Headers,
-    login::{Login, secret},
+    login::{Login, Sign, secret},
 };
 use crate::{keys::Keys, sink::SendError, tls::Tls};
 

@@ -4,8 +4,6 @@
 //! it, so that one mistake does not hide the next: nothing of it is used unless [`Keys::findings`] holds no error. Certificates are read, no server is asked.
 //! No message shows the value of a variable, or of a key that is secret.
 
-use std::collections::BTreeMap;
-
 use herald_common::config::{Findings, Node, NodeKind, Problem, Receiver, nearest};
 use serde::de::DeserializeOwned;
 use url::Url;
@@ -119,20 +117,6 @@ impl<'a> Keys<'a> {
         let TextKey(key) = key;
         let secrecy = if key.hidden { Secrecy::Secret } else { secrecy };
         self.template(&key.value, secrecy, |message| key.problem(message))
-    }
-
-    /// Reads keys that are templates.
-    pub(crate) fn texts<'k>(&mut self, keys: impl IntoIterator<Item = &'k TextKey>) {
-        for key in keys {
-            self.text(key, Secrecy::Public);
-        }
-    }
-
-    /// Reads the keys of a map whose values are templates.
-    pub(crate) fn text_map(&mut self, keys: &BTreeMap<String, TextKey>, secrecy: Secrecy) {
-        for key in keys.values() {
-            self.text(key, secrecy);
-        }
     }
 
     /// Parses a template that stands at the place `problem` knows.

@@ -5,15 +5,27 @@
 #![deny(dead_code)]
 
 pub mod elasticsearch;
+#[cfg(feature = "aws")]
+pub mod eventbridge;
 pub mod file;
+#[cfg(feature = "aws")]
+pub mod firehose;
 #[cfg(feature = "kafka")]
 pub mod kafka;
+#[cfg(feature = "aws")]
+pub mod kinesis;
 pub(crate) mod later;
 pub mod loki;
 pub mod opensearch;
+#[cfg(feature = "aws")]
+pub mod opscenter;
 pub mod opsgenie;
 pub mod pipe;
 pub mod slack;
+#[cfg(feature = "aws")]
+pub mod sns;
+#[cfg(feature = "aws")]
+pub mod sqs;
 pub mod stdout;
 pub mod syslog;
 pub mod teams;

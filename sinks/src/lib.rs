@@ -7,6 +7,8 @@
 //! Each receiver has its own stream, consumer, concurrency, batch and pace, so a slow one delays itself alone. The core ([`deliver`]) batches, retries,
 //! paces, dead-letters and measures; a kind ([`kinds`]) encodes and sends one batch once and says what the answer means.
 
+#[cfg(feature = "aws")]
+mod aws;
 mod bulk;
 mod deliver;
 mod http;

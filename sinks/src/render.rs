@@ -65,7 +65,12 @@ pub(crate) struct Body {
 impl Body {
     /// Reads `layout` of a receiver's keys.
     pub(crate) fn new(keys: &mut Keys<'_>, de_dot: bool) -> Self {
-        Self { layout: keys.spec().get("layout").and_then(|node| Layout::new(node, keys)), de_dot }
+        Self::named(keys, "layout", de_dot)
+    }
+
+    /// Reads a layout that has another name.
+    pub(crate) fn named(keys: &mut Keys<'_>, key: &str, de_dot: bool) -> Self {
+        Self { layout: keys.spec().get(key).and_then(|node| Layout::new(node, keys)), de_dot }
     }
 
     /// Whether it is the event as it is exported.

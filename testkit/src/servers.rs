@@ -3,9 +3,11 @@
 //! Each keeps its port and its data over [`stop`](Server::stop) and [`start_again`](Server::start_again), as a server does that was away. A server that
 //! speaks TLS shows the certificate it is given and hears only clients whose certificate the same authority signed.
 
+pub mod aws;
 pub mod front;
 pub mod kafka;
 pub mod loki;
+pub mod moto;
 pub mod rsyslog;
 pub mod search;
 

@@ -1,10 +1,20 @@
-//! Logging in to a receiver: basic or bearer authentication (RFC 7617, RFC 6750).
+//! Logging in to a receiver: basic or bearer authentication (RFC 7617, RFC 6750), or a signature of each request.
 
 use data_encoding::BASE64;
+use futures_util::future::BoxFuture;
 use herald_common::config::Secret;
-use reqwest::header::HeaderValue;
+use reqwest::{RequestBuilder, header::HeaderValue};
 
-use crate::keys::Keys;
+use crate::{keys::Keys, sink::SendError};
+
+/// Signs each request, where no header is good for all.
+pub(crate) trait Sign: Send + Sync {
+    /// Signs a request that is complete.
+    fn sign(&self, request: RequestBuilder) -> BoxFuture<'_, Result<RequestBuilder, SendError>>;
+
+    /// Takes note that the server did not like a signature.
+    fn refused(&self) -> BoxFuture<'_, ()>;
+}
 
 /// The credentials of a receiver, as configured.
 pub(crate) struct Login<'a> {

@@ -22,7 +22,7 @@ use serde::Deserialize;
 
 use crate::{
     bulk::{self, Documents, Index},
-    http::{self, Address, Compression, Headers, Login},
+    http::{self, Address, Compression, Headers, Login, Sign},
     keys::Keys,
     registry::{Built, Defaults},
     render::{Body, LayoutKey, Secrecy, TextKey},
@@ -91,6 +91,16 @@ pub(super) struct Cluster {
     authorization: Option<HeaderValue>,
     documents: Documents,
     compression: Compression,
+    signing: Option<Signing>,
+}
+
+/// How requests are signed, and what else is different where they are.
+pub(super) struct Signing {
+    pub(super) signer: Box<dyn Sign>,
+    /// Whether `GET /` tells of the server.
+    pub(super) has_root: bool,
+    /// Whether the server takes no ids for documents.
+    pub(super) without_ids: bool,
 }
 
 pub(crate) fn build(keys: &mut Keys<'_>) -> Option<Built> {
@@ -119,12 +129,13 @@ pub(crate) fn build(keys: &mut Keys<'_>) -> Option<Built> {
         type_: config.type_,
         use_event_id: config.use_event_id,
         data_stream: config.data_stream,
+        without_ids: false,
     };
     let headers = Headers::new(&config.headers, keys);
     let client = http::client(keys, &config.tls, DEFAULTS.timeout);
     let body = Body::new(keys, config.de_dot);
     let nodes = addresses(&client?, nodes, &config.hosts);
-    let cluster = Cluster::new(nodes, headers, authorization, documents, config.compression)?;
+    let cluster = Cluster::new(nodes, headers, authorization, documents, config.compression, None)?;
     Some(Built { sink: Box::new(cluster), defaults: DEFAULTS, body })
 }
 
@@ -162,7 +173,8 @@ impl Sink for Cluster {
     fn check(&self) -> BoxFuture<'_, Result<(), SendError>> {
         Box::pin(async {
             let headers = self.authorization.iter().map(|value| (AUTHORIZATION, value.clone())).collect();
-            bulk::check(&self.nodes[0], headers).await
+            let can_be_asked = self.signing.as_ref().is_none_or(|signing| signing.has_root);
+            if can_be_asked { bulk::check(&self.nodes[0], headers, self.signer()).await } else { Ok(()) }
         })
     }
 
@@ -176,7 +188,7 @@ impl Sink for Cluster {
             let headers = self.headers(first).map_err(SendError::Refused)?;
             let body = self.documents.encode(batch).map_err(SendError::Refused)?;
             let at = self.current.load(Ordering::Relaxed);
-            let sent = bulk::send(&self.bulk[at % self.bulk.len()], headers, self.compression, body).await;
+            let sent = bulk::send(&self.bulk[at % self.bulk.len()], headers, self.compression, body, self.signer()).await;
             if matches!(sent, Err(SendError::Outage { .. })) {
                 // The core tries again, at the next node.
                 let _ = self.current.compare_exchange(at, at.wrapping_add(1), Ordering::Relaxed, Ordering::Relaxed);
@@ -194,9 +206,15 @@ impl Cluster {
         authorization: Option<HeaderValue>,
         documents: Documents,
         compression: Compression,
+        signing: Option<Signing>,
     ) -> Option<Self> {
         let bulk = nodes.iter().map(bulk::address).collect();
-        (!nodes.is_empty()).then_some(Self { nodes, bulk, current: AtomicUsize::new(0), headers, authorization, documents, compression })
+        let current = AtomicUsize::new(0);
+        (!nodes.is_empty()).then_some(Self { nodes, bulk, current, headers, authorization, documents, compression, signing })
+    }
+
+    fn signer(&self) -> Option<&dyn Sign> {
+        self.signing.as_ref().map(|signing| &*signing.signer)
     }
 
     fn headers(&self, item: &Item) -> Result<HeaderMap, Refusal> {

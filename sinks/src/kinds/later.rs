@@ -5,16 +5,12 @@
 
 mod check;
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::path::PathBuf;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, de::DeserializeOwned};
 
-use crate::{
-    keys::Keys,
-    registry::Built,
-    render::{Body, LayoutKey, TextKey},
-};
+use crate::{keys::Keys, registry::Built, render::Body};
 
 /// The keys of a kind that is not served yet.
 pub(crate) trait Known: DeserializeOwned + Default {
@@ -50,22 +46,6 @@ macro_rules! keys {
 }
 
 keys! {
-    #[doc = "The keys of `kinesis`."]
-    Kinesis { stream_name: String, region: String, layout: LayoutKey, endpoint: String }
-    #[doc = "The keys of `firehose`."]
-    Firehose { delivery_stream_name: String, region: String, layout: LayoutKey, de_dot: bool, endpoint: String }
-    #[doc = "The keys of `sns`."]
-    Sns { #[serde(rename = "topicARN")] topic_arn: String, region: String, layout: LayoutKey, endpoint: String }
-    #[doc = "The keys of `sqs`."]
-    Sqs { queue_name: String, region: String, layout: LayoutKey, endpoint: String }
-    #[doc = "The keys of `eventbridge`."]
-    Eventbridge { detail_type: String, details: LayoutKey, source: String, event_bus_name: String, region: String, endpoint: String }
-    #[doc = "The keys of `opscenter`."]
-    Opscenter {
-        title: TextKey, description: TextKey, source: TextKey, category: TextKey, severity: TextKey, priority: TextKey,
-        notifications: Vec<TextKey>, operational_data: BTreeMap<String, TextKey>, tags: BTreeMap<String, TextKey>,
-        related_ops_items: Vec<TextKey>, region: String, endpoint: String,
-    }
     #[doc = "The keys of `pubsub`."]
     Pubsub {
         #[serde(rename = "gcloud_project_id")] gcloud_project_id: String,

@@ -84,10 +84,11 @@ fn everything_that_is_wrong_with_a_receiver_is_told_at_once() {
 #[test]
 fn a_kind_that_is_not_served_yet_is_refused_for_that_when_nothing_else_is_wrong() {
     assert_eq!(
-        said("sqs: {queueName: q}"),
-        ["3:10: receivers[0].sqs: receivers of kind sqs are not served yet, keep the exporter you have for it and remove it here"]
+        said("inMemory: {}"),
+        [
+            "3:15: receivers[0].inMemory: receivers of kind inMemory are not served yet, keep the exporter you have for it and remove it here"
+        ]
     );
-    assert_eq!(said("sqs: {}"), ["3:10: receivers[0].sqs: queueName is missing, name the queue"]);
 }
 
 #[test]

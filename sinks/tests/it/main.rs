@@ -1,5 +1,6 @@
 //! The sinks through their public interface: the registry's contract, and delivery on a real nats-server to receivers that misbehave.
 
+mod aws;
 mod chat;
 mod conformance;
 mod contract;

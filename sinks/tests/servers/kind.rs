@@ -36,7 +36,7 @@ pub(crate) struct Refused {
 
 /// Credentials that are wrong.
 pub(crate) struct Wrong {
-    /// The kind's keys with them, [`SECRET`] among them.
+    /// The kind's keys with them, [`SECRET`] among them or in a file that they name.
     pub(crate) keys: String,
     /// What the log must say of them.
     pub(crate) said: &'static str,

@@ -1,5 +1,6 @@
 //! The kinds and their products' servers, one file each.
 
+pub(crate) mod aws;
 pub(crate) mod elasticsearch;
 pub(crate) mod faked;
 pub(crate) mod file;

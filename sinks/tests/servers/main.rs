@@ -43,6 +43,12 @@ const ROWS: &[Row] = &[
     Row::of::<Faked<kinds::opsgenie::Opsgenie>>(),
     #[cfg(feature = "kafka")]
     Row::of::<kinds::kafka::Kafka>(),
+    Row::of::<kinds::aws::Aws<kinds::aws::Kinesis>>(),
+    Row::of::<kinds::aws::Aws<kinds::aws::Firehose>>(),
+    Row::of::<kinds::aws::Aws<kinds::aws::Sns>>(),
+    Row::of::<kinds::aws::Aws<kinds::aws::Sqs>>(),
+    Row::of::<kinds::aws::Aws<kinds::aws::EventBridge>>(),
+    Row::of::<kinds::aws::Aws<kinds::aws::OpsCenter>>(),
     Row::of::<kinds::syslog::Syslog>(),
 ];
 
