@@ -4,6 +4,8 @@
 
 #![deny(dead_code)]
 
+#[cfg(feature = "gcp")]
+pub mod bigquery;
 pub mod elasticsearch;
 pub mod file;
 pub(crate) mod later;
@@ -11,6 +13,8 @@ pub mod loki;
 pub mod opensearch;
 pub mod opsgenie;
 pub mod pipe;
+#[cfg(feature = "gcp")]
+pub mod pubsub;
 pub mod slack;
 pub mod stdout;
 pub mod syslog;

@@ -9,6 +9,8 @@
 
 mod bulk;
 mod deliver;
+#[cfg(feature = "gcp")]
+mod gcp;
 mod http;
 mod keys;
 pub mod kinds;

@@ -112,8 +112,10 @@ pub const KINDS: &[Row] = &[
     Row::known::<later::Sqs>("sqs"),
     Row::known::<later::Eventbridge>("eventbridge"),
     Row::known::<later::Opscenter>("opscenter"),
-    Row::known::<later::Pubsub>("pubsub"),
-    Row::known::<later::Bigquery>("bigquery"),
+    #[cfg(feature = "gcp")]
+    Row::served::<kinds::pubsub::Config>("pubsub", kinds::pubsub::build),
+    #[cfg(feature = "gcp")]
+    Row::served::<kinds::bigquery::Config>("bigquery", kinds::bigquery::build),
     Row::served::<kinds::syslog::Config>("syslog", kinds::syslog::build),
     Row::known::<later::InMemory>("inMemory"),
 ];

@@ -79,23 +79,6 @@ keys! {
         notifications: Vec<TextKey>, operational_data: BTreeMap<String, TextKey>, tags: BTreeMap<String, TextKey>,
         related_ops_items: Vec<TextKey>, region: String, endpoint: String,
     }
-    #[doc = "The keys of `pubsub`."]
-    Pubsub {
-        #[serde(rename = "gcloud_project_id")] gcloud_project_id: String,
-        topic: String,
-        #[serde(rename = "create_topic")] create_topic: bool,
-        endpoint: String,
-    }
-    #[doc = "The keys of `bigquery`."]
-    Bigquery {
-        location: String, project: String, dataset: String, table: String,
-        #[serde(rename = "credentials_path")] credentials_path: PathBuf,
-        #[serde(rename = "batch_size")] batch_size: u64,
-        #[serde(rename = "max_retries")] max_retries: u64,
-        #[serde(rename = "interval_seconds")] interval_seconds: u64,
-        #[serde(rename = "timeout_seconds")] timeout_seconds: u64,
-        endpoint: String,
-    }
     #[doc = "`inMemory` has no keys."]
     InMemory {}
 }

@@ -2,7 +2,7 @@
 //!
 //! A kind's check moves with its type.
 
-use super::{Bigquery, Eventbridge, Firehose, InMemory, Kafka, Kinesis, Known, Opscenter, Pubsub, Sns, Sqs};
+use super::{Eventbridge, Firehose, InMemory, Kafka, Kinesis, Known, Opscenter, Sns, Sqs};
 use crate::{
     keys::Keys,
     render::{Layout, Secrecy, TextKey},
@@ -90,23 +90,6 @@ impl Known for Opscenter {
         keys.texts(self.notifications.iter().chain(&self.related_ops_items));
         keys.text_map(&self.operational_data, Secrecy::Public);
         keys.text_map(&self.tags, Secrecy::Public);
-        keys.addresses("endpoint");
-    }
-}
-
-impl Known for Pubsub {
-    fn check(&self, keys: &mut Keys<'_>) {
-        keys.required("gcloud_project_id", "name the project");
-        keys.required("topic", "name the topic");
-        keys.addresses("endpoint");
-    }
-}
-
-impl Known for Bigquery {
-    fn check(&self, keys: &mut Keys<'_>) {
-        keys.required("project", "name the project");
-        keys.required("dataset", "name the data set");
-        keys.required("table", "name the table");
         keys.addresses("endpoint");
     }
 }
