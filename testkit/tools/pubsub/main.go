@@ -44,14 +44,14 @@ import (
 )
 
 const (
-	mostMessages  = 1000
-	largest       = 10_000_000
-	mostValues    = 100
-	longestKey    = 256
-	longestValue  = 1024
-	longestOrder  = 1024
-	neededScope   = "https://www.googleapis.com/auth/pubsub"
-	longestTokens = time.Hour + 5*time.Minute
+	mostMessages = 1000
+	largest      = 10_000_000
+	mostValues   = 100
+	longestKey   = 256
+	longestValue = 1024
+	longestOrder = 1024
+	neededScope  = "https://www.googleapis.com/auth/pubsub"
+	longestToken = time.Hour + 5*time.Minute
 )
 
 // A message as it is read back.
@@ -224,7 +224,7 @@ func (d *door) allows(r *http.Request) bool {
 	}
 	now := time.Now()
 	return json.Unmarshal(text, &claims) == nil && strings.Contains(claims.Scope, neededScope) &&
-		now.Before(time.Unix(claims.Exp, 0)) && time.Unix(claims.Exp, 0).Sub(time.Unix(claims.Iat, 0)) <= longestTokens
+		now.Before(time.Unix(claims.Exp, 0)) && time.Unix(claims.Exp, 0).Sub(time.Unix(claims.Iat, 0)) <= longestToken
 }
 
 func (d *door) publish(w http.ResponseWriter, topic string, body []byte) {
