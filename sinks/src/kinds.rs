@@ -12,6 +12,8 @@ pub(crate) mod later;
 pub mod loki;
 pub mod opensearch;
 pub mod opsgenie;
+#[cfg(feature = "otlp")]
+pub mod otlp;
 pub mod pipe;
 #[cfg(feature = "gcp")]
 pub mod pubsub;

@@ -117,6 +117,8 @@ pub const KINDS: &[Row] = &[
     #[cfg(feature = "gcp")]
     Row::served::<kinds::bigquery::Config>("bigquery", kinds::bigquery::build),
     Row::served::<kinds::syslog::Config>("syslog", kinds::syslog::build),
+    #[cfg(feature = "otlp")]
+    Row::served::<kinds::otlp::Config>("otlp", kinds::otlp::build),
     Row::known::<later::InMemory>("inMemory"),
 ];
 
