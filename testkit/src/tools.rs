@@ -2,7 +2,7 @@
 //!
 //! The places, in this order: the variable of the tool (`HERALD_NATS_SERVER` is a program, `KUBEBUILDER_ASSETS` a folder), `PATH`
 //! when the version there is new enough, the cache that `make tools` fills (`HERALD_TOOLS`, by default
-//! `~/.cache/herald/tools`). Nothing is fetched here. `tools.sh` has the same order and the same pinned versions.
+//! `~/.cache/herald/tools`). Nothing is fetched here. `tools.sh` has the same order; the pinned versions are those of the files in `tools/`.
 
 use std::{
     ffi::OsString,
@@ -31,6 +31,19 @@ pub enum Tool {
     NatsPy,
     /// `unshare` of util-linux, where it may make mount namespaces.
     Unshare,
+    /// The server of a receiver.
+    Receiver(&'static Recipe),
+}
+
+/// A receiver's server, as `tools/<name>.sh` gets it: a program or a folder, looked for in the cache alone unless it has a program on `PATH`.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Recipe {
+    /// Its name.
+    pub name: &'static str,
+    /// The text of `tools/<name>.sh`.
+    pub script: &'static str,
+    /// The name of its program, where one on `PATH` will do, whatever its version.
+    pub program: Option<&'static str>,
 }
 
 impl fmt::Display for Tool {
@@ -59,19 +72,22 @@ impl Tool {
             Self::Nats => "nats",
             Self::NatsPy => "nats-py",
             Self::Unshare => "unshare",
+            Self::Receiver(recipe) => recipe.name,
         }
     }
 
-    /// The version that `make tools` gets, `None` for a tool that it does not get.
-    fn pinned(self) -> Option<&'static str> {
-        match self {
-            Self::NatsServer => Some("2.15.1"),
-            Self::Etcd => Some("3.6.7"),
-            Self::KubeApiserver => Some("1.36.3"),
-            Self::Kubectl | Self::Unshare => None,
-            Self::Nats => Some("0.5.1"),
-            Self::NatsPy => Some("2.16.0"),
-        }
+    /// The version that `tools.sh` gets, `None` for a tool that it does not get.
+    pub fn pinned(self) -> Option<&'static str> {
+        let script = match self {
+            Self::NatsServer => include_str!("../tools/nats-server.sh"),
+            Self::Etcd => include_str!("../tools/etcd.sh"),
+            Self::KubeApiserver => include_str!("../tools/kube-apiserver.sh"),
+            Self::Kubectl | Self::Unshare => return None,
+            Self::Nats => include_str!("../tools/nats.sh"),
+            Self::NatsPy => include_str!("../tools/nats-py.sh"),
+            Self::Receiver(recipe) => recipe.script,
+        };
+        script.lines().find_map(|line| line.split_once("_version=")).map(|(_, version)| version)
     }
 
     /// The oldest version taken from `PATH`.
@@ -81,7 +97,7 @@ impl Tool {
             Self::Etcd => [3, 5],
             Self::KubeApiserver => [1, 30],
             Self::Nats => [0, 1],
-            Self::Kubectl | Self::NatsPy | Self::Unshare => [0, 0],
+            Self::Kubectl | Self::NatsPy | Self::Unshare | Self::Receiver(_) => [0, 0],
         }
     }
 
@@ -92,13 +108,13 @@ impl Tool {
             return Err(Missing { tool: self, places: "PATH that may make a mount namespace".to_owned(), remedy });
         }
         let mut places = Vec::new();
-        if self == Self::NatsServer {
-            if let Some(program) = environment("HERALD_NATS_SERVER") {
-                return Ok(program.into());
-            }
-            places.push("HERALD_NATS_SERVER (not set)".to_owned());
-        } else {
-            match environment("KUBEBUILDER_ASSETS") {
+        match self {
+            Self::NatsServer => match environment("HERALD_NATS_SERVER") {
+                Some(program) => return Ok(program.into()),
+                None => places.push("HERALD_NATS_SERVER (not set)".to_owned()),
+            },
+            Self::Receiver(_) => {}
+            _ => match environment("KUBEBUILDER_ASSETS") {
                 Some(folder) => {
                     let program = Path::new(&folder).join(self.name());
                     if program.is_file() {
@@ -107,7 +123,7 @@ impl Tool {
                     places.push(format!("KUBEBUILDER_ASSETS ({})", folder.display()));
                 }
                 None => places.push("KUBEBUILDER_ASSETS (not set)".to_owned()),
-            }
+            },
         }
         match self.on_path() {
             Found::Usable(program) => return Ok(program),
@@ -115,6 +131,7 @@ impl Tool {
                 let [major, minor] = self.oldest();
                 places.push(format!("PATH ({} is older than {major}.{minor})", program.display()));
             }
+            Found::Nothing if self.program().is_none() => {}
             Found::Nothing => places.push("PATH".to_owned()),
         }
         let Some(version) = self.pinned() else {
@@ -125,14 +142,20 @@ impl Tool {
             return Ok(program);
         }
         places.push(program.display().to_string());
-        Err(Missing { tool: self, places: places.join(", "), remedy: "get it with 'make tools'" })
+        let remedy =
+            if matches!(self, Self::Receiver(_)) { "get it with 'testkit/tools.sh receivers'" } else { "get it with 'make tools'" };
+        Err(Missing { tool: self, places: places.join(", "), remedy })
+    }
+
+    /// The name of the program that is looked for on `PATH`.
+    fn program(self) -> Option<&'static str> {
+        if let Self::Receiver(recipe) = self { recipe.program } else { Some(self.name()) }
     }
 
     fn on_path(self) -> Found {
         let path = environment("PATH").unwrap_or_default();
-        let Some(program) = std::env::split_paths(&path).map(|folder| folder.join(self.name())).find(|program| program.is_file()) else {
-            return Found::Nothing;
-        };
+        let of = |name| std::env::split_paths(&path).map(|folder| folder.join(name)).find(|program| program.is_file());
+        let Some(program) = self.program().and_then(of) else { return Found::Nothing };
         if self.oldest() == [0, 0] {
             return Found::Usable(program);
         }
@@ -238,11 +261,9 @@ mod tests {
     }
 
     #[test]
-    fn pins_are_those_of_the_script() {
-        let script = include_str!("../tools.sh");
-        for tool in [Tool::NatsServer, Tool::Etcd, Tool::KubeApiserver] {
-            let pin = format!("\n{}_VERSION={}\n", tool.name().to_uppercase().replace('-', "_"), tool.pinned().unwrap());
-            assert!(script.contains(&pin), "tools.sh pins another version: {pin}");
+    fn pins_are_read_from_the_scripts() {
+        for tool in [Tool::NatsServer, Tool::Etcd, Tool::KubeApiserver, Tool::Nats, Tool::NatsPy] {
+            assert!(tool.pinned().and_then(version).is_some(), "{tool}");
         }
     }
 }
