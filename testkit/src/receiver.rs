@@ -379,7 +379,7 @@ fn respond(code: u16, retry_after: Option<u64>) -> Response<Body> {
     response
 }
 
-fn acceptor(identity: &Identity, client_authority: Option<&str>) -> Result<TlsAcceptor> {
+pub(crate) fn acceptor(identity: &Identity, client_authority: Option<&str>) -> Result<TlsAcceptor> {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let certificates: Vec<CertificateDer<'static>> =
         CertificateDer::pem_slice_iter(identity.certificate.as_bytes()).collect::<Result<_, _>>().context("not a PEM certificate")?;

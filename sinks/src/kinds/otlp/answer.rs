@@ -14,6 +14,9 @@ use crate::{
     sink::SendError,
 };
 
+/// What gRPC's servers say of a message that is too large for them, for which they have no code of its own.
+const TOO_LARGE: [&str; 2] = ["larger than max", "exceeds maximum size"];
+
 /// What an HTTP answer means; errors are a `google.rpc.Status`.
 pub(super) fn of_http(answer: &Answer, shown: &str, sent: usize) -> Result<(), SendError> {
     if answer.status.is_success() {
@@ -39,6 +42,7 @@ pub(super) fn of_grpc(status: &Status, shown: &str) -> SendError {
         Code::Unavailable | Code::Cancelled | Code::DeadlineExceeded | Code::Aborted | Code::OutOfRange | Code::DataLoss => {
             SendError::Outage { reason, after }
         }
+        Code::ResourceExhausted if TOO_LARGE.iter().any(|words| status.message().contains(words)) => SendError::permanent(reason),
         Code::ResourceExhausted if after.is_some() => SendError::Outage { reason, after },
         Code::Unauthenticated | Code::PermissionDenied | Code::Unimplemented | Code::NotFound => {
             SendError::outage(format!("{reason}; check the receiver's address and credentials"))
@@ -111,6 +115,12 @@ mod tests {
         let details = ErrorDetails::with_retry_info(Some(pause));
         let status = Status::with_error_details(Code::ResourceExhausted, "busy", details);
         assert_eq!(outage(&of_grpc(&status, "http://h/")), Some(Some(pause)));
+    }
+
+    #[test]
+    fn what_is_too_large_stays_so() {
+        let status = Status::resource_exhausted("grpc: received message larger than max (5000000 vs. 4194304)");
+        assert!(matches!(of_grpc(&status, "http://h/"), SendError::Refused(refusal) if refusal.permanent));
     }
 
     #[test]
