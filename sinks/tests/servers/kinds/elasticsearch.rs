@@ -1,0 +1,109 @@
+//! `elasticsearch` and a node of Elasticsearch; what OpenSearch has in common with it.
+
+use anyhow::Result;
+use herald_testkit::{
+    servers::{
+        Certificates,
+        search::{ELASTICSEARCH, PASSWORD, SearchServer, USER},
+    },
+    tools::Tool,
+};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::{
+    check::event,
+    kind::{Kind, Refused, SECRET, Wrong, with},
+};
+
+pub(crate) struct Elasticsearch {
+    node: SearchServer,
+    /// One that asks for a login.
+    secure: Option<(SearchServer, Certificates)>,
+}
+
+impl Kind for Elasticsearch {
+    const KIND: &'static str = "elasticsearch";
+    const NEEDS: &'static [Tool] = &[ELASTICSEARCH];
+    const EXACTLY_ONCE: bool = true;
+
+    async fn start() -> Result<Self> {
+        Ok(Self { node: SearchServer::start(ELASTICSEARCH, None).await?, secure: None })
+    }
+
+    async fn product(&self) -> Result<String> {
+        Ok(format!("Elasticsearch {}", self.node.version().await?))
+    }
+
+    fn keys(&self, place: &str) -> String {
+        keys(&self.node, place)
+    }
+
+    async fn arrived(&self, place: &str) -> Result<Vec<Value>> {
+        self.node.documents(place).await
+    }
+
+    async fn stop(&mut self) -> Result<()> {
+        self.node.stop().await
+    }
+
+    async fn start_again(&mut self) -> Result<()> {
+        self.node.start_again().await
+    }
+
+    async fn refuse(&mut self, place: &str) -> Result<Refused> {
+        refuse(&self.node, place).await
+    }
+
+    async fn throttle(&mut self, place: &str) -> Result<()> {
+        self.node.call(Method::PUT, place, None).await?;
+        block(&self.node, place, true).await
+    }
+
+    async fn relieve(&mut self, place: &str) -> Result<()> {
+        block(&self.node, place, false).await
+    }
+
+    async fn wrong_credentials(&mut self, place: &str) -> Result<Wrong> {
+        let certificates = Certificates::new()?;
+        let node = SearchServer::start(ELASTICSEARCH, Some(&certificates)).await?;
+        let file = |name| certificates.file(name).display().to_string();
+        let tls = format!("{{caFile: {}, certFile: {}, keyFile: {}}}", file("ca.crt"), file("client.crt"), file("client.key"));
+        let keys = with(&keys(&node, place), &format!("username: {USER}, password: {SECRET}, tls: {tls}"));
+        self.secure = Some((node, certificates));
+        Ok(Wrong { keys, said: "answered 401 Unauthorized" })
+    }
+
+    async fn start_tls(certificates: &Certificates) -> Result<Self> {
+        Ok(Self { node: SearchServer::start(ELASTICSEARCH, Some(certificates)).await?, secure: None })
+    }
+
+    fn asks_for_certificate() -> Result<()> {
+        Ok(())
+    }
+
+    fn tls_keys(&self, place: &str, tls: &str) -> String {
+        with(&keys(&self.node, place), &format!("username: {USER}, password: {PASSWORD}, tls: {tls}"))
+    }
+}
+
+pub(super) fn keys(node: &SearchServer, place: &str) -> String {
+    format!("{{hosts: [\"{}\"], index: {place}}}", node.url())
+}
+
+/// A mapping that one of the event's fields does not fit.
+pub(super) async fn refuse(node: &SearchServer, place: &str) -> Result<Refused> {
+    let mapping =
+        json!({"mappings": {"properties": {"metadata": {"properties": {"labels": {"properties": {"poison": {"type": "integer"}}}}}}}});
+    node.call(Method::PUT, place, Some(mapping)).await?;
+    let mut event = event("poison");
+    event["metadata"]["labels"] = json!({"poison": "arsenic"});
+    Ok(Refused { event, reason: "failed to parse field [metadata.labels.poison] of type [integer]".to_owned() })
+}
+
+/// What a node does of itself when its disk is full.
+pub(super) async fn block(node: &SearchServer, place: &str, is_blocked: bool) -> Result<()> {
+    let value = if is_blocked { json!(true) } else { Value::Null };
+    node.call(Method::PUT, &format!("{place}/_settings"), Some(json!({"index.blocks.read_only_allow_delete": value}))).await?;
+    Ok(())
+}
