@@ -3,7 +3,11 @@
 //! Each keeps its port and its data over [`stop`](Server::stop) and [`start_again`](Server::start_again), as a server does that was away. A server that
 //! speaks TLS shows the certificate it is given and hears only clients whose certificate the same authority signed.
 
+pub mod bigquery;
+pub mod google;
 pub mod loki;
+pub mod otelcol;
+pub mod pubsub;
 pub mod rsyslog;
 pub mod search;
 

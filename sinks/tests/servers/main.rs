@@ -28,7 +28,15 @@ const ROWS: &[Row] = &[
     Row::of::<kinds::elasticsearch::Elasticsearch>(),
     Row::of::<kinds::opensearch::OpenSearch>(),
     Row::of::<kinds::loki::LokiKind>(),
+    #[cfg(feature = "gcp")]
+    Row::of::<kinds::pubsub::Pubsub>(),
+    #[cfg(feature = "gcp")]
+    Row::of::<kinds::bigquery::Bigquery>(),
     Row::of::<kinds::syslog::Syslog>(),
+    #[cfg(feature = "otlp")]
+    Row::of::<kinds::otlp::Otlp<false>>(),
+    #[cfg(feature = "otlp")]
+    Row::of::<kinds::otlp::Otlp<true>>(),
 ];
 
 fn main() -> ExitCode {
