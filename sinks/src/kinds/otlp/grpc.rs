@@ -40,7 +40,16 @@ impl LogsService {
             .http2_keep_alive_interval(PING)
             .http2_keep_alive_timeout(PING)
             .build(connector);
-        let origin: Uri = endpoint.as_str().parse().map_err(|_| keys.require(false, "endpoint", "expected an address")).ok()?;
+        let fault = keys.spec().problem_at(
+            "endpoint",
+            "gRPC sends no user and password of an address; give one such as https://host:4317, and headers".to_owned(),
+        );
+        let has_login = !endpoint.username().is_empty() || endpoint.password().is_some();
+        let origin: Option<Uri> = endpoint.as_str().parse().ok().filter(|_| !has_login);
+        let Some(origin) = origin else {
+            keys.error(fault);
+            return None;
+        };
         let grpc = Grpc::with_origin(client, origin);
         let grpc = if compression == Compression::Gzip { grpc.send_compressed(CompressionEncoding::Gzip) } else { grpc };
         Some(Self { grpc: grpc.accept_compressed(CompressionEncoding::Gzip), timeout })

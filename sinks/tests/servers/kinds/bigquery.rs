@@ -1,5 +1,7 @@
 //! `bigquery` and a stand-in for it, written from its REST reference; a place is a table.
 
+use std::time::{Duration, Instant};
+
 use anyhow::{Result, ensure};
 use herald_testkit::{
     servers::{
@@ -41,6 +43,25 @@ impl Bigquery {
         sinks.run().await;
         sinks.settled("r").await;
         Ok((sinks, self.server.number_of_jobs() - jobs))
+    }
+}
+
+impl Bigquery {
+    /// Events that come one by one make a job when an event is there, and then one in each interval, however long this machine takes.
+    async fn jobs_have_their_turns(&self) -> Result<()> {
+        const INTERVAL: u64 = 5;
+        let keys = self.keys("turns").replace("interval_seconds: 1", &format!("interval_seconds: {INTERVAL}"));
+        let sinks = Fixture::start(&format!("- {{name: r, bigquery: {keys}}}\n")).await;
+        let (before, began) = (self.server.number_of_jobs(), Instant::now());
+        for number in 0..30 {
+            let name = format!("turn-{number}");
+            sinks.publish_payload("r", &name, event(&name).to_string().into_bytes(), "application/json").await;
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        sinks.settled("r").await;
+        let (jobs, most) = (self.server.number_of_jobs() - before, 2 + usize::try_from(began.elapsed().as_secs() / INTERVAL)?);
+        ensure!(jobs <= most && self.server.rows("turns").len() == 30, "{jobs} jobs instead of at most {most}");
+        Ok(())
     }
 }
 
@@ -146,6 +167,6 @@ impl Kind for Bigquery {
         ensure!(self.server.rows("silent").len() == good.len(), "{} rows", self.server.rows("silent").len());
         let dead = sinks.dead("r").await;
         ensure!(dead.len() == 1 && dead[0].payload == refused.event.to_string(), "{} dead letters", dead.len());
-        Ok(())
+        self.jobs_have_their_turns().await
     }
 }
