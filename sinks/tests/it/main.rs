@@ -5,6 +5,8 @@ mod conformance;
 mod contract;
 mod deliver;
 mod fixture;
+#[cfg(feature = "gcp")]
+mod gcp;
 mod hostile;
 mod layouts;
 mod outage;
