@@ -44,6 +44,7 @@ const KINDS: &[(&str, &str)] = &[
     ("elasticsearch", "writes with _bulk; a refused document is an error and is kept; indexFormat takes the event's time, in UTC"),
     ("opensearch", "writes with _bulk; a refused document is an error and is kept; indexFormat takes the event's time, in UTC"),
     ("loki", "sends the event's own time in nanoseconds instead of the time of sending in seconds"),
+    ("kafka", "waits for all in-sync replicas and writes headers too; version is of no effect, the brokers are asked which they speak"),
     (
         "bigquery",
         "loads by jobs that are not repeated; max_retries means nothing, and a table that always has events wants interval_seconds: 60",

@@ -1,6 +1,6 @@
 //! The kinds of receivers, one file each.
 //!
-//! A kind is two lines: its module here and its row in [`crate::registry::KINDS`]. A module without a row is dead code, which does not compile.
+//! A kind is two lines: its module here and its row in [`crate::registry::KINDS`]; a cargo feature may guard both. A module without a row is dead code, which does not compile.
 
 #![deny(dead_code)]
 
@@ -8,6 +8,8 @@
 pub mod bigquery;
 pub mod elasticsearch;
 pub mod file;
+#[cfg(feature = "kafka")]
+pub mod kafka;
 pub(crate) mod later;
 pub mod loki;
 pub mod opensearch;

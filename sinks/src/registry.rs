@@ -1,10 +1,11 @@
 //! Every kind of receiver, one row each.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use bytes::Bytes;
 use herald_common::config::{Findings, Problem, Receiver};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde_json::Value;
 
 use crate::{
     keys::Keys,
@@ -79,6 +80,12 @@ impl Row {
         Self { kind, is_served: true, build, schema: schema::<Type> }
     }
 
+    /// A kind that this build was made without.
+    #[allow(dead_code, reason = "nothing is left out of a full build")]
+    const fn left_out(kind: &'static str, build: Build) -> Self {
+        Self { kind, is_served: false, build, schema: schema::<BTreeMap<String, Value>> }
+    }
+
     const fn known<Type: JsonSchema + later::Known>(kind: &'static str) -> Self {
         Self { kind, is_served: false, build: later::refuse::<Type>, schema: schema::<Type> }
     }
@@ -93,6 +100,20 @@ fn schema<Type: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
     generator.subschema_for::<Type>()
 }
 
+/// A kind that is served where a cargo feature is on, and otherwise refused by the feature's name.
+macro_rules! with_feature {
+    ($feature:literal, $kind:literal, $module:ident) => {{
+        #[cfg(feature = $feature)]
+        {
+            Row::served::<kinds::$module::Config>($kind, kinds::$module::build)
+        }
+        #[cfg(not(feature = $feature))]
+        {
+            Row::left_out($kind, |keys| refuse_left_out(keys, $feature))
+        }
+    }};
+}
+
 /// The kinds.
 pub const KINDS: &[Row] = &[
     Row::served::<kinds::stdout::Config>("stdout", kinds::stdout::build),
@@ -105,22 +126,31 @@ pub const KINDS: &[Row] = &[
     Row::served::<kinds::slack::Config>("slack", kinds::slack::build),
     Row::served::<kinds::teams::Config>("teams", kinds::teams::build),
     Row::served::<kinds::opsgenie::Config>("opsgenie", kinds::opsgenie::build),
-    Row::known::<later::Kafka>("kafka"),
+    with_feature!("kafka", "kafka", kafka),
     Row::known::<later::Kinesis>("kinesis"),
     Row::known::<later::Firehose>("firehose"),
     Row::known::<later::Sns>("sns"),
     Row::known::<later::Sqs>("sqs"),
     Row::known::<later::Eventbridge>("eventbridge"),
     Row::known::<later::Opscenter>("opscenter"),
-    #[cfg(feature = "gcp")]
-    Row::served::<kinds::pubsub::Config>("pubsub", kinds::pubsub::build),
-    #[cfg(feature = "gcp")]
-    Row::served::<kinds::bigquery::Config>("bigquery", kinds::bigquery::build),
+    with_feature!("gcp", "pubsub", pubsub),
+    with_feature!("gcp", "bigquery", bigquery),
     Row::served::<kinds::syslog::Config>("syslog", kinds::syslog::build),
-    #[cfg(feature = "otlp")]
-    Row::served::<kinds::otlp::Config>("otlp", kinds::otlp::build),
+    with_feature!("otlp", "otlp", otlp),
     Row::known::<later::InMemory>("inMemory"),
 ];
+
+/// Refuses a kind that this build was made without; its keys cannot be looked at.
+#[allow(dead_code, reason = "nothing is left out of a full build")]
+fn refuse_left_out(keys: &mut Keys<'_>, feature: &str) -> Option<Built> {
+    let kind = &keys.receiver.kind;
+    let message = format!(
+        "receivers of kind {kind} are not part of this program, which was built without the cargo feature {feature}; \
+         take the published one, or build with --features {feature}"
+    );
+    keys.error(keys.spec().problem(message));
+    None
+}
 
 /// Builds a receiver.
 ///
@@ -150,5 +180,28 @@ pub fn build(receiver: &Receiver, templates: &Templates) -> Result<Ready, Findin
             Ok(Ready { built, mistakes, warnings })
         }
         _ => Err(keys.findings),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use herald_common::config::Config;
+
+    use super::*;
+
+    #[test]
+    fn a_kind_that_was_left_out_is_refused_by_its_feature_and_nothing_else() {
+        let text = "receivers: [{name: r, kafka: {zzz: 1, topic: [1]}}]";
+        let receiver = Config::parse("c", text, &|_| None).expect("loads").config.receivers.remove(0);
+        let templates = Templates::default();
+        let mut keys = Keys::new(&receiver, &templates);
+        let row = Row::left_out("kafka", |keys| refuse_left_out(keys, "some-feature"));
+        assert!((row.build)(&mut keys).is_none());
+        let told: Vec<String> = keys.findings.errors.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            told,
+            ["1:30: receivers[0].kafka: receivers of kind kafka are not part of this program, which was built without the cargo \
+              feature some-feature; take the published one, or build with --features some-feature"]
+        );
     }
 }

@@ -68,6 +68,11 @@ impl Body {
         Self { layout: keys.spec().get("layout").and_then(|node| Layout::new(node, keys)), de_dot }
     }
 
+    /// Whether it is the event as it is exported.
+    pub(crate) fn is_whole_event(&self) -> bool {
+        self.layout.is_none() && !self.de_dot
+    }
+
     /// Makes the payload of an item. JSON that needs no change is not decoded.
     pub(crate) fn encode(&self, item: &Item) -> Result<Bytes, Refusal> {
         let body = match (&self.layout, self.de_dot, item.exported()) {

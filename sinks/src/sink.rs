@@ -107,6 +107,14 @@ pub enum SendError {
         /// How long the receiver asked to be left alone.
         after: Option<Duration>,
     },
+    /// As an outage, but some were accepted before it.
+    #[error("{reason}")]
+    Interrupted {
+        /// Those that were not, by their place in the batch; they alone are sent again.
+        left: Vec<usize>,
+        /// What happened.
+        reason: String,
+    },
     /// The whole batch was refused.
     #[error("{}", .0.reason)]
     Refused(Refusal),

@@ -148,6 +148,6 @@ pub(crate) fn not_as_root(program: &std::path::Path) -> Command {
         return Command::new(program);
     }
     let mut command = Command::new("unshare");
-    command.args(["--user", "--map-user=65534", "--"]).arg(program);
+    command.args(["--user", "--map-user=65534", "--map-group=65534", "--"]).arg(program);
     command
 }

@@ -187,12 +187,12 @@ impl Sender {
         let mut start = 0;
         while start < items.len() {
             let end = start + run(&items[start..], self.max_bytes);
-            self.deliver_run(&items[start..end], &deliveries[start..end]).await;
+            self.deliver_run(&items[start..end], &deliveries[start..end].iter().collect::<Vec<_>>()).await;
             start = end;
         }
     }
 
-    async fn deliver_run(&self, items: &[Item], deliveries: &[Delivery]) {
+    async fn deliver_run(&self, items: &[Item], deliveries: &[&Delivery]) {
         let Some(refusal) = self.attempt(items, deliveries).await else { return };
         if let [delivery] = deliveries {
             return self.refused(delivery, &refusal).await;
@@ -200,14 +200,14 @@ impl Sender {
         // One event's fault spoils a batch: each is tried for itself.
         tracing::debug!(receiver = self.name, reason = refusal.reason, "batch refused, trying one by one");
         for (item, delivery) in items.iter().zip(deliveries) {
-            if let Some(refusal) = self.attempt(std::slice::from_ref(item), std::slice::from_ref(delivery)).await {
+            if let Some(refusal) = self.attempt(std::slice::from_ref(item), &[*delivery]).await {
                 self.refused(delivery, &refusal).await;
             }
         }
     }
 
     /// Sends until there is an answer that is about these events. Only a refusal of all of them is left to the caller.
-    async fn attempt(&self, items: &[Item], deliveries: &[Delivery]) -> Option<Refusal> {
+    async fn attempt(&self, items: &[Item], deliveries: &[&Delivery]) -> Option<Refusal> {
         if items.is_empty() {
             return None;
         }
@@ -231,6 +231,12 @@ impl Sender {
                     self.went_wrong(began, &reason, after);
                     self.metrics.retried.inc_by(deliveries.len() as u64);
                 }
+                Ok(Err(SendError::Interrupted { left, reason })) => {
+                    self.went_wrong(began, &reason, None);
+                    self.metrics.retried.inc_by(left.len() as u64);
+                    Box::pin(self.deliver_left(items, deliveries, &left)).await;
+                    return None;
+                }
                 Ok(Err(SendError::Refused(refusal))) => {
                     self.answered(began);
                     return Some(refusal);
@@ -248,8 +254,22 @@ impl Sender {
         }
     }
 
+    /// Goes on with what an outage left of a batch; the others were accepted.
+    async fn deliver_left(&self, items: &[Item], deliveries: &[&Delivery], left: &[usize]) {
+        let (mut items_left, mut deliveries_left) = (Vec::with_capacity(left.len()), Vec::with_capacity(left.len()));
+        for (place, (item, delivery)) in items.iter().zip(deliveries).enumerate() {
+            if left.contains(&place) {
+                items_left.push(item.clone());
+                deliveries_left.push(*delivery);
+            } else {
+                self.accepted(delivery).await;
+            }
+        }
+        self.deliver_run(&items_left, &deliveries_left).await;
+    }
+
     /// Waits until the receiver is up and the pace allows these messages; returns when the attempt begins.
-    async fn turn(&self, deliveries: &[Delivery]) -> Result<Instant, Stopped> {
+    async fn turn(&self, deliveries: &[&Delivery]) -> Result<Instant, Stopped> {
         let ready = async {
             if let Some(limiter) = self.limiter.as_ref().filter(|_| !self.summarises) {
                 for _ in deliveries {
@@ -269,7 +289,7 @@ impl Sender {
     }
 
     /// Sends once, within the timeout.
-    async fn send(&self, items: &[Item], deliveries: &[Delivery]) -> Result<Result<(), SendError>, Stopped> {
+    async fn send(&self, items: &[Item], deliveries: &[&Delivery]) -> Result<Result<(), SendError>, Stopped> {
         let attempt = self.holding(tokio::time::timeout(self.timeout, self.sink.send(items)), deliveries);
         let result = tokio::select! {
             result = attempt => result.unwrap_or_else(|_| Err(SendError::outage(format!("no answer within {:?}", self.timeout)))),
@@ -278,6 +298,7 @@ impl Sender {
         let failed = match &result {
             Ok(()) => 0,
             Err(SendError::Partial(refusals)) => refusals.len(),
+            Err(SendError::Interrupted { left, .. }) => left.len(),
             Err(_) => items.len(),
         };
         self.all_metrics.send_event_errors.inc_by(failed as u64);
@@ -285,7 +306,7 @@ impl Sender {
     }
 
     /// Waits, telling NATS that the messages are still being worked on.
-    async fn holding<T>(&self, work: impl Future<Output = T>, deliveries: &[Delivery]) -> T {
+    async fn holding<T>(&self, work: impl Future<Output = T>, deliveries: &[&Delivery]) -> T {
         tokio::pin!(work);
         loop {
             tokio::select! {
@@ -312,7 +333,7 @@ impl Sender {
     }
 
     /// Settles a batch of which some were refused.
-    async fn sort_out(&self, deliveries: &[Delivery], refusals: &[(usize, Refusal)]) {
+    async fn sort_out(&self, deliveries: &[&Delivery], refusals: &[(usize, Refusal)]) {
         let refusal_of = |place: usize| refusals.iter().find(|(at, _)| *at == place).map(|(_, refusal)| refusal);
         // First what was accepted, so that the refusals count.
         for (place, delivery) in deliveries.iter().enumerate() {
@@ -364,13 +385,13 @@ impl Sender {
             "given up, kept as a dead letter"
         );
         let kept = self.bus.dead_letter(&self.name, delivery, letter);
-        self.holding(kept, std::slice::from_ref(delivery)).await;
+        self.holding(kept, &[delivery]).await;
         delivery.ack().await;
         self.metrics.dead_lettered.inc();
         self.settled(delivery);
     }
 
-    async fn put_back(&self, deliveries: &[Delivery]) {
+    async fn put_back(&self, deliveries: &[&Delivery]) {
         for delivery in deliveries {
             lock(&self.seen).put_back(delivery);
             self.metrics.in_flight.dec();

@@ -121,6 +121,18 @@ async fn a_batch_with_bad_items_loses_only_those() {
 }
 
 #[tokio::test]
+async fn what_an_outage_leaves_of_a_batch_is_sent_again_alone() {
+    skip_unless!(Tool::NatsServer);
+    let interrupted = || SendError::Interrupted { left: vec![1, 2, 3], reason: "gone".to_owned() };
+    let again = SendError::Interrupted { left: vec![0, 2], reason: "gone".to_owned() };
+    let answers =
+        [Err(interrupted()), Err(again), Err(SendError::permanent("no".to_owned())), Ok(()), Err(SendError::permanent("no".to_owned()))];
+    let (batches, dead) = deliver("maxAttempts: 1", answers).await;
+    assert_eq!(batches, ["abcd", "bcd", "bd", "b", "d"]);
+    assert_eq!(dead, ["d 1 no"], "an outage counts against nobody");
+}
+
+#[tokio::test]
 async fn a_batch_refused_as_a_whole_is_tried_one_by_one() {
     skip_unless!(Tool::NatsServer);
     let outage = || Err(SendError::outage("gone".to_owned()));

@@ -7,7 +7,6 @@ mod check;
 
 use std::{collections::BTreeMap, path::PathBuf};
 
-use herald_common::config::{Located, Secret};
 use schemars::JsonSchema;
 use serde::{Deserialize, de::DeserializeOwned};
 
@@ -15,7 +14,6 @@ use crate::{
     keys::Keys,
     registry::Built,
     render::{Body, LayoutKey, TextKey},
-    tls::Tls,
 };
 
 /// The keys of a kind that is not served yet.
@@ -52,17 +50,6 @@ macro_rules! keys {
 }
 
 keys! {
-    #[doc = "The keys of `kafka`."]
-    Kafka {
-        topic: String, brokers: Vec<Located<String>>, layout: LayoutKey, client_id: String, compression_codec: String, version: String,
-        tls: KafkaTls, sasl: KafkaSasl, avro: KafkaAvro,
-    }
-    #[doc = "The keys of `kafka.tls`."]
-    KafkaTls { enable: bool, ca_file: Option<PathBuf>, cert_file: Option<PathBuf>, key_file: Option<PathBuf>, insecure_skip_verify: bool }
-    #[doc = "The keys of `kafka.sasl`."]
-    KafkaSasl { enable: bool, username: String, password: Secret, mechanism: String }
-    #[doc = "The keys of `kafka.avro`."]
-    KafkaAvro { #[serde(rename = "schemaID")] schema_id: String, schema: String }
     #[doc = "The keys of `kinesis`."]
     Kinesis { stream_name: String, region: String, layout: LayoutKey, endpoint: String }
     #[doc = "The keys of `firehose`."]
@@ -81,17 +68,4 @@ keys! {
     }
     #[doc = "`inMemory` has no keys."]
     InMemory {}
-}
-
-impl KafkaTls {
-    fn as_tls(&self) -> Tls {
-        let Self { enable: _, ca_file, cert_file, key_file, insecure_skip_verify } = self;
-        Tls {
-            insecure_skip_verify: *insecure_skip_verify,
-            server_name: String::new(),
-            ca_file: ca_file.clone(),
-            cert_file: cert_file.clone(),
-            key_file: key_file.clone(),
-        }
-    }
 }

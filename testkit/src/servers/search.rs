@@ -128,8 +128,9 @@ impl SearchServer {
 
     /// The version it tells.
     pub async fn version(&self) -> Result<String> {
-        let about = self.call(Method::GET, "", None).await?;
-        Ok(about["version"]["number"].as_str().context("it tells no version")?.to_owned())
+        let about = self.call(Method::GET, "_nodes?filter_path=nodes.*.version", None).await?;
+        let node = about["nodes"].as_object().and_then(|nodes| nodes.values().next()).context("it tells of no node")?;
+        Ok(node["version"].as_str().context("it tells no version")?.to_owned())
     }
 
     /// Calls its API and returns the answer.
