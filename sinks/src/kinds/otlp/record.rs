@@ -4,6 +4,8 @@
 //! the object by its kind (`k8s.pod.name`), its owners, its labels. The record is the event: its message, time, severity, and `k8s.event.*` as the Collector's
 //! own receiver of Kubernetes events names them. `log.record.uid` is the identity, by which backends tell repeats. Pure, but for the time of sending.
 
+use std::collections::HashMap;
+
 use herald_common::event::{EnrichedEvent, Event};
 use jiff::Timestamp;
 use opentelemetry_proto::tonic::{
@@ -12,6 +14,7 @@ use opentelemetry_proto::tonic::{
     logs::v1::{LogRecord, ResourceLogs, ScopeLogs, SeverityNumber},
     resource::v1::Resource,
 };
+use prost::Message as _;
 use serde_json::Value as Json;
 
 use crate::{
@@ -48,19 +51,20 @@ pub(super) struct Records {
 impl Records {
     /// The request that exports the items, sent at this time.
     pub(super) fn export(&self, batch: &[Item], now: Timestamp) -> Result<ExportLogsServiceRequest, Refusal> {
-        let mut resource_logs: Vec<ResourceLogs> = Vec::new();
+        let (mut resources, mut of_resources) = (Vec::new(), HashMap::new());
         for item in batch {
-            let (attributes, record) = (self.resource(item)?, self.record(item, now)?);
-            let is_of = |logs: &&mut ResourceLogs| logs.resource.as_ref().is_some_and(|resource| resource.attributes == attributes);
-            match resource_logs.iter_mut().find(is_of) {
-                Some(logs) => logs.scope_logs[0].log_records.push(record),
-                None => resource_logs.push(of_resource(attributes, record)),
-            }
+            let (resource, record) = (self.resource(item)?, self.record(item, now)?);
+            let at = *of_resources.entry(resource.encode_to_vec()).or_insert_with(|| {
+                resources.push((resource, Vec::new()));
+                resources.len() - 1
+            });
+            resources[at].1.push(record);
         }
+        let resource_logs = resources.into_iter().map(|(resource, records)| of_resource(resource, records)).collect();
         Ok(ExportLogsServiceRequest { resource_logs })
     }
 
-    fn resource(&self, item: &Item) -> Result<Vec<KeyValue>, Refusal> {
+    fn resource(&self, item: &Item) -> Result<Resource, Refusal> {
         let EnrichedEvent { event, cluster_name, object } = item.enriched()?;
         let about = &event.involved_object;
         let mut attributes = Attributes::default();
@@ -81,7 +85,7 @@ impl Records {
                 attributes.set(format!("k8s.{kind}.label.{name}"), Value::StringValue(value.clone()));
             }
         }
-        attributes.texts(&self.resource_attributes, item)
+        Ok(Resource { attributes: attributes.texts(&self.resource_attributes, item)?, ..Resource::default() })
     }
 
     fn record(&self, item: &Item, now: Timestamp) -> Result<LogRecord, Refusal> {
@@ -127,12 +131,12 @@ impl Records {
     }
 }
 
-/// The first record of a resource.
-fn of_resource(attributes: Vec<KeyValue>, record: LogRecord) -> ResourceLogs {
+/// The records of a resource.
+fn of_resource(resource: Resource, log_records: Vec<LogRecord>) -> ResourceLogs {
     let scope = InstrumentationScope { name: "herald".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned(), ..Default::default() };
     ResourceLogs {
-        resource: Some(Resource { attributes, ..Resource::default() }),
-        scope_logs: vec![ScopeLogs { scope: Some(scope), log_records: vec![record], schema_url: String::new() }],
+        resource: Some(resource),
+        scope_logs: vec![ScopeLogs { scope: Some(scope), log_records, schema_url: String::new() }],
         schema_url: String::new(),
     }
 }
