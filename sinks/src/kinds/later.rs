@@ -5,7 +5,7 @@
 
 mod check;
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, de::DeserializeOwned};

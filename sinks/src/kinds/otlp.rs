@@ -91,14 +91,13 @@ pub(crate) fn build(keys: &mut Keys<'_>) -> Option<Built> {
     if endpoint.as_ref().is_some_and(|endpoint| endpoint.scheme() == "http") {
         keys.unused("tls", "an http address is asked without TLS, give an https address");
     }
-    let headers = Headers::new(&config.headers, keys);
+    let (headers, body) = (Headers::new(&config.headers, keys), Body::new(keys, false));
     let records = Records {
         resource_attributes: Texts::new(&config.resource_attributes, keys),
         attributes: Texts::new(&config.attributes, keys),
-        has_layout: keys.spec().get("layout").is_some(),
+        has_layout: !body.is_whole_event(),
     };
     let client = http::client(keys, &config.tls, DEFAULTS.timeout);
-    let body = Body::new(keys, false);
     let (endpoint, timeout) = (endpoint?, keys.receiver.timeout_or(DEFAULTS.timeout));
     let transport = match config.protocol {
         Protocol::Http => Transport::Http,

@@ -29,7 +29,9 @@ impl<const GRPC: bool> Otlp<GRPC> {
 
     fn keys_for(collector: &Collector, place: &str) -> String {
         let (protocol, address) = if GRPC { ("grpc", collector.grpc()) } else { ("http", collector.http()) };
-        format!("{{endpoint: \"{address}\", protocol: {protocol}, compression: none, resourceAttributes: {{place: {place}}}}}")
+        format!(
+            "{{endpoint: \"{address}\", protocol: {protocol}, compression: none, resourceAttributes: {{place: {place}}}, attributes: {{copy: \"{{{{ .Message }}}}\"}}}}"
+        )
     }
 }
 
@@ -71,6 +73,7 @@ impl<const GRPC: bool> Kind for Otlp<GRPC> {
             "attributes": {
                 "log.record.uid": identity(name), "k8s.event.name": name, "k8s.event.uid": name, "k8s.event.reason": "BackOff",
                 "k8s.event.source": "kubelet", "k8s.event.start_time": at.to_string(), "k8s.event.count": "3",
+                "copy": event["message"],
             },
             "body": event["message"], "severity": [13, "Warning"], "time": at.as_nanosecond().to_string(), "name": "k8s.event",
         })
@@ -104,7 +107,8 @@ impl<const GRPC: bool> Kind for Otlp<GRPC> {
 
     async fn refuse(&mut self, _: &str) -> Result<Refused> {
         let mut event = event("poison");
-        event["message"] = "x".repeat(if GRPC { LARGEST_GRPC } else { LARGEST }).into();
+        // Its message is in the record twice.
+        event["message"] = "x".repeat(if GRPC { LARGEST_GRPC / 2 } else { LARGEST / 2 }).into();
         let reason = if GRPC {
             "answered ResourceExhausted: grpc: received message larger than max"
         } else {
