@@ -71,7 +71,7 @@ fn row(value: &Value) -> Option<Value> {
         Value::Null => None,
         Value::Object(map) => {
             let map: Map<String, Value> = map.iter().filter_map(|(key, value)| Some((key.clone(), row(value)?))).collect();
-            (!map.is_empty()).then(|| Value::Object(map))
+            (!map.is_empty()).then_some(Value::Object(map))
         }
         other => Some(other.clone()),
     }
