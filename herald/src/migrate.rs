@@ -51,6 +51,10 @@ const KINDS: &[(&str, &str)] = &[
     ("opensearch", "writes with _bulk; a refused document is an error and is kept; indexFormat takes the event's time, in UTC"),
     ("loki", "sends the event's own time in nanoseconds instead of the time of sending in seconds"),
     ("kafka", "waits for all in-sync replicas and writes headers too; version is of no effect, the brokers are asked which they speak"),
+    (
+        "bigquery",
+        "loads by jobs that are not repeated; max_retries means nothing, and a table that always has events wants interval_seconds: 60",
+    ),
     ("syslog", "sends severity warning for Warning events and informational for others instead of emergency"),
 ];
 

@@ -26,7 +26,7 @@ fn schema() -> Value {
         let mut keys = json!({"anyOf": [row.schema(&mut generator).to_value(), {"type": "null"}]});
         if !row.is_served {
             keys["deprecated"] = json!(true);
-            keys["description"] = json!("Not served yet");
+            keys["description"] = json!("Not served");
         }
         properties.insert(row.kind.to_owned(), keys);
     }

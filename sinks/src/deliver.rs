@@ -30,8 +30,9 @@ use crate::{registry::Built, summary};
 const DURABLE: &str = "sinks";
 /// How often an idle lane shows that it lives.
 const BEAT: Duration = Duration::from_secs(5);
-/// How long a summary waits for the next of the events that are there already.
+/// How long a batch that is sent in its turn waits for the next of the events that are there already, and for all of them.
 const MOMENT: Duration = Duration::from_millis(100);
+const MOMENTS: Duration = Duration::from_secs(2);
 /// What is left of `shutdownGrace` for putting back what could not be sent in time.
 const LAST_WORDS: Duration = Duration::from_secs(5);
 
@@ -92,8 +93,8 @@ impl Lane {
         let mut sending = FuturesUnordered::new();
         let mut stopping = None;
         let mut drained = false;
-        // Where what waits is summed up, a message is taken when its turn has come.
-        let mut has_turn = !sender.sums_up();
+        // Where batches have their turns, a message is taken when its turn has come.
+        let (mut has_turn, mut last_turn) = (!sender.takes_turns(), None);
         while !(drained && sending.is_empty()) {
             tokio::select! {
                 biased;
@@ -102,17 +103,21 @@ impl Lane {
                     stopping = Some(tokio::time::Instant::now() + self.patience);
                     consumer.stop();
                 }
-                () = sender.next_turn(), if !has_turn && stopping.is_none() => has_turn = true,
+                () = sender.next_turn(last_turn), if !has_turn && stopping.is_none() => has_turn = true,
                 delivery = consumer.next(), if !drained && (stopping.is_some() || has_turn && sending.len() < self.concurrency) => match delivery {
                     Some(delivery) if stopping.is_some() => delivery.put_back(Duration::ZERO).await,
                     Some(delivery) => {
-                        let batch = if !sender.sums_up() {
+                        let batch = if !sender.takes_turns() {
                             self.gather(delivery, &mut consumer, self.batch).await
+                        } else if !sender.sums_up() {
+                            let batch = self.gather_late(delivery, &mut consumer, self.batch).await;
+                            (has_turn, last_turn) = (batch.is_empty() || batch.len() >= self.batch, Some(tokio::time::Instant::now()));
+                            batch
                         } else if sender.has_another_turn() {
                             self.gather(delivery, &mut consumer, 1).await
                         } else {
                             has_turn = false;
-                            self.gather_late(delivery, &mut consumer).await
+                            self.gather_late(delivery, &mut consumer, summary::MOST).await
                         };
                         if !batch.is_empty() {
                             sending.push(sender.clone().deliver(batch));
@@ -139,11 +144,12 @@ impl Lane {
         batch
     }
 
-    /// Takes everything that waits for the last turn there is, up to a summary. What waited here for too long has to come anew, so it is given a moment.
-    async fn gather_late(&self, first: Delivery, consumer: &mut Consumer) -> Vec<Delivery> {
+    /// Takes what waits for the last turn there is. What waited here for too long has to come anew, so it is given a moment.
+    async fn gather_late(&self, first: Delivery, consumer: &mut Consumer, most: usize) -> Vec<Delivery> {
         let mut batch: Vec<Delivery> = self.sender.take(first).await.into_iter().collect();
-        while batch.len() < summary::MOST
-            && let Ok(Some(delivery)) = tokio::time::timeout(MOMENT, consumer.next()).await
+        let deadline = tokio::time::Instant::now() + MOMENTS;
+        while batch.len() < most
+            && let Ok(Some(delivery)) = tokio::time::timeout_at(deadline.min(tokio::time::Instant::now() + MOMENT), consumer.next()).await
         {
             batch.extend(self.sender.take(delivery).await);
         }

@@ -4,23 +4,29 @@
 
 #![deny(dead_code)]
 
+#[cfg(feature = "gcp")]
+pub mod bigquery;
 pub mod elasticsearch;
 #[cfg(feature = "aws")]
 pub mod eventbridge;
 pub mod file;
 #[cfg(feature = "aws")]
 pub mod firehose;
+pub(crate) mod in_memory;
 #[cfg(feature = "kafka")]
 pub mod kafka;
 #[cfg(feature = "aws")]
 pub mod kinesis;
-pub(crate) mod later;
 pub mod loki;
 pub mod opensearch;
 #[cfg(feature = "aws")]
 pub mod opscenter;
 pub mod opsgenie;
+#[cfg(feature = "otlp")]
+pub mod otlp;
 pub mod pipe;
+#[cfg(feature = "gcp")]
+pub mod pubsub;
 pub mod slack;
 #[cfg(feature = "aws")]
 pub mod sns;

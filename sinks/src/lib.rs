@@ -11,6 +11,8 @@
 mod aws;
 mod bulk;
 mod deliver;
+#[cfg(feature = "gcp")]
+mod gcp;
 mod http;
 mod keys;
 pub mod kinds;

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::{
     keys::Keys,
-    kinds::{self, later},
+    kinds,
     render::{Body, Templates},
     sink::{Item, Refusal, Sink},
 };
@@ -80,14 +80,9 @@ impl Row {
         Self { kind, is_served: true, build, schema: schema::<Type> }
     }
 
-    /// A kind that this build was made without.
-    #[allow(dead_code, reason = "nothing is left out of a full build")]
+    /// A kind that this build was made without, or that delivers nowhere.
     const fn left_out(kind: &'static str, build: Build) -> Self {
         Self { kind, is_served: false, build, schema: schema::<BTreeMap<String, Value>> }
-    }
-
-    const fn known<Type: JsonSchema + later::Known>(kind: &'static str) -> Self {
-        Self { kind, is_served: false, build: later::refuse::<Type>, schema: schema::<Type> }
     }
 
     /// The JSON Schema of the kind's keys.
@@ -133,10 +128,11 @@ pub const KINDS: &[Row] = &[
     with_feature!("aws", "sqs", sqs),
     with_feature!("aws", "eventbridge", eventbridge),
     with_feature!("aws", "opscenter", opscenter),
-    Row::known::<later::Pubsub>("pubsub"),
-    Row::known::<later::Bigquery>("bigquery"),
+    with_feature!("gcp", "pubsub", pubsub),
+    with_feature!("gcp", "bigquery", bigquery),
     Row::served::<kinds::syslog::Config>("syslog", kinds::syslog::build),
-    Row::known::<later::InMemory>("inMemory"),
+    with_feature!("otlp", "otlp", otlp),
+    Row::left_out("inMemory", kinds::in_memory::refuse),
 ];
 
 /// Refuses a kind that this build was made without; its keys cannot be looked at.
@@ -154,7 +150,7 @@ fn refuse_left_out(keys: &mut Keys<'_>, feature: &str) -> Option<Built> {
 /// Builds a receiver.
 ///
 /// # Errors
-/// Everything that was found when its configuration cannot work, or its kind is not served yet.
+/// Everything that was found when its configuration cannot work, or its kind is not served.
 pub fn build(receiver: &Receiver, templates: &Templates) -> Result<Ready, Findings> {
     let mut keys = Keys::new(receiver, templates);
     let built = match KINDS.iter().find(|row| row.kind == receiver.kind) {

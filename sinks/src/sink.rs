@@ -29,6 +29,12 @@ pub trait Sink: Send + Sync {
         Ok(item.body.clone())
     }
 
+    /// How long the core lets pass between the beginnings of two batches, for protocols where each batch has its price; what comes meanwhile makes the next
+    /// one larger. A full batch is followed at once.
+    fn interval(&self) -> Duration {
+        Duration::ZERO
+    }
+
     /// Sends a batch once; its size is at most what the kind asked for.
     fn send<'a>(&'a self, batch: &'a [Item]) -> BoxFuture<'a, Result<(), SendError>>;
 }

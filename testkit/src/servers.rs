@@ -4,10 +4,14 @@
 //! speaks TLS shows the certificate it is given and hears only clients whose certificate the same authority signed.
 
 pub mod aws;
+pub mod bigquery;
 pub mod front;
+pub mod google;
 pub mod kafka;
 pub mod loki;
 pub mod moto;
+pub mod otelcol;
+pub mod pubsub;
 pub mod rsyslog;
 pub mod search;
 

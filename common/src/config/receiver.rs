@@ -30,6 +30,7 @@ pub const KINDS: &[&str] = &[
     "pubsub",
     "bigquery",
     "syslog",
+    "otlp",
     "inMemory",
 ];
 

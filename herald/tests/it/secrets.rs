@@ -270,6 +270,8 @@ const KINDS: &str = "
 - {name: p, webhook: 'http://u:SECRET@h/'}
 - {name: q, webhook: {endpoint: 'http://h/', headers: SECRET, tls: SECRET}}
 - {name: r, kafka: {tls: SECRET}}
+- {name: s, pubsub: {gcloud_project_id: p, topic: t, endpoint: 'ftp://u:SECRET@h/', credentials_path: /x}}
+- {name: t, otlp: {endpoint: 'http://u:SECRET@h/?SECRET', protocol: grpc, headers: {Authorization: SECRET}}}
 ";
 
 #[tokio::test]

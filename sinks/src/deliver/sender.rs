@@ -106,10 +106,18 @@ impl Sender {
         self.summarises && self.limiter.is_some()
     }
 
-    /// Waits for the next message's turn.
-    pub(super) async fn next_turn(&self) {
-        if let Some(limiter) = &self.limiter {
+    /// Whether the lane waits for a batch's turn before it takes the batch.
+    pub(super) fn takes_turns(&self) -> bool {
+        self.sums_up() || !self.sink.interval().is_zero()
+    }
+
+    /// Waits for the next batch's turn; `last` is when the last one had its turn. Cancelling it loses no turn.
+    pub(super) async fn next_turn(&self, last: Option<Instant>) {
+        if let Some(limiter) = self.limiter.as_ref().filter(|_| self.summarises) {
             limiter.until_ready().await;
+        }
+        if let Some(last) = last {
+            tokio::time::sleep_until(last + self.sink.interval()).await;
         }
     }
 

@@ -46,6 +46,11 @@ impl Address {
         self.client.post(self.url.clone())
     }
 
+    #[cfg(feature = "gcp")]
+    pub(crate) fn put(&self) -> RequestBuilder {
+        self.client.put(self.url.clone())
+    }
+
     pub(crate) fn get(&self) -> RequestBuilder {
         self.client.get(self.url.clone())
     }

@@ -85,9 +85,7 @@ fn everything_that_is_wrong_with_a_receiver_is_told_at_once() {
 fn a_kind_that_is_not_served_yet_is_refused_for_that_when_nothing_else_is_wrong() {
     assert_eq!(
         said("inMemory: {}"),
-        [
-            "3:15: receivers[0].inMemory: receivers of kind inMemory are not served yet, keep the exporter you have for it and remove it here"
-        ]
+        ["3:15: receivers[0].inMemory: receivers of kind inMemory deliver nowhere, they served the tests of the old exporter; remove it"]
     );
 }
 

@@ -6,6 +6,8 @@ mod conformance;
 mod contract;
 mod deliver;
 mod fixture;
+#[cfg(feature = "gcp")]
+mod gcp;
 mod hostile;
 mod layouts;
 mod outage;

@@ -90,7 +90,7 @@ async fn a_configuration_that_cannot_work_ends_the_process_with_every_fault_and_
         "receivers[3].webhook.headers.X-Token: this is no template that can work; its text is secret and not shown",
         "receivers[4].webhook.layout: found a list, expected a map of keys, each with a template, a list or a map",
         "receivers[5].webhook.tls.certFile: needs keyFile beside it",
-        "receivers[6].inMemory: receivers of kind inMemory are not served yet",
+        "receivers[6].inMemory: receivers of kind inMemory deliver nowhere",
         "receivers[7].file: path is missing",
     ] {
         assert!(output.contains(fault), "{fault} in\n{output}");

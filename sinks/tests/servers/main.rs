@@ -49,7 +49,15 @@ const ROWS: &[Row] = &[
     Row::of::<kinds::aws::Aws<kinds::aws::Sqs>>(),
     Row::of::<kinds::aws::Aws<kinds::aws::EventBridge>>(),
     Row::of::<kinds::aws::Aws<kinds::aws::OpsCenter>>(),
+    #[cfg(feature = "gcp")]
+    Row::of::<kinds::pubsub::Pubsub>(),
+    #[cfg(feature = "gcp")]
+    Row::of::<kinds::bigquery::Bigquery>(),
     Row::of::<kinds::syslog::Syslog>(),
+    #[cfg(feature = "otlp")]
+    Row::of::<kinds::otlp::Otlp<false>>(),
+    #[cfg(feature = "otlp")]
+    Row::of::<kinds::otlp::Otlp<true>>(),
 ];
 
 fn main() -> ExitCode {
