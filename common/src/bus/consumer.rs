@@ -20,10 +20,10 @@ const PULL_EXPIRES: Duration = Duration::from_secs(2);
 /// to the socket, and a single one does not wait.
 const CHUNK: usize = 256;
 
-/// Bytes that one pull request may bring: what is asked for is held in memory. Events of usual size never come to it.
+/// Bytes that one pull request should bring: what is asked for is held in memory. Events of usual size never come to it.
 const MOST_BYTES: usize = 8 << 20;
-/// How the server says that a request brought so much that the next message does not fit (ADR-9).
-const BYTES_REACHED: &str = "Message Size Exceeds MaxBytes";
+/// Messages that the first pull request asks for, before it is known how large they are.
+const FIRST: usize = 16;
 
 /// What to consume and how.
 #[derive(Clone, Debug)]
@@ -64,7 +64,8 @@ impl Bus {
             spec,
             consumer: None,
             pull: None,
-            has_brought: false,
+            largest: 0,
+            next: FIRST,
             connects,
             stop: stop.clone(),
             pauses: Pauses::default(),
@@ -108,8 +109,10 @@ struct Puller {
     consumer: Option<PullConsumer>,
     /// The open pull request, and since when what it brings can have been here: its beginning, or the last time that it had brought nothing more.
     pull: Option<(Instant, Peekable<pull::Batch>)>,
-    /// Whether the open pull request has brought something.
-    has_brought: bool,
+    /// The largest payload that the open pull request has brought, in bytes.
+    largest: usize,
+    /// Messages that the next pull request asks for.
+    next: usize,
     connects: watch::Receiver<u64>,
     stop: CancellationToken,
     pauses: Pauses,
@@ -132,7 +135,7 @@ impl Puller {
             let nothing = chunk.is_empty();
             if !nothing {
                 self.pauses = Pauses::default();
-                self.has_brought = true;
+                self.largest = chunk.iter().map(|(_, delivery)| delivery.payload.len()).fold(self.largest, usize::max);
                 hand_over(chunk, &sender).await;
             }
             match then {
@@ -152,7 +155,6 @@ impl Puller {
                 }
                 Then::More => {}
                 Then::End => self.pull = None,
-                Then::Failed(error) if self.has_brought && error.to_string().contains(BYTES_REACHED) => self.pull = None,
                 Then::Failed(error) => {
                     tracing::debug!(%error, consumer = self.spec.durable, "pull request ended");
                     self.forget().await;
@@ -168,11 +170,13 @@ impl Puller {
             None => self.consumer.insert(self.create().await?),
         };
         let asked = Instant::now();
-        // A message that is as large as can be fits alone, subject and the rest included.
-        let bytes = MOST_BYTES.max(2 * self.bus.max_payload());
-        let request = consumer.batch().max_messages(self.spec.prefetch.max(1)).max_bytes(bytes).expires(PULL_EXPIRES);
+        // Not by the request's own limit of bytes: a consumer of several copies says that such a request is done before it sends what belongs to it.
+        if let Some(fit) = MOST_BYTES.checked_div(self.largest) {
+            self.next = fit;
+        }
+        self.largest = 0;
+        let request = consumer.batch().max_messages(self.next.clamp(1, self.spec.prefetch.max(1))).expires(PULL_EXPIRES);
         self.pull = Some((asked, request.messages().await?.peekable()));
-        self.has_brought = false;
         Ok(())
     }
 

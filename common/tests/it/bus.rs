@@ -418,6 +418,12 @@ async fn three_copies_survive_the_loss_of_a_server() {
     let cluster = NatsCluster::start().await.expect("starts");
     let bus = connect(&Nats { replicas: 3, ..settings(cluster.urls()) }).await;
     publish(&bus, 0..200).await;
+    let mut consumer = bus.consume(ConsumerSpec { prefetch: 4, ..spec("copies") });
+    for sequence in 1..=200 {
+        let delivery = tokio::time::timeout(BOUND, consumer.next()).await.expect("in time").expect("a message");
+        assert_eq!((delivery.sequence, delivery.delivered), (sequence, 1), "each is handed out once, in order");
+        delivery.ack().await;
+    }
     cluster.kill(0);
     publish(&bus, 200..400).await;
     assert_eq!(held(&bus).await, (0..400).collect::<Vec<_>>());
