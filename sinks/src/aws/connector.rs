@@ -44,15 +44,15 @@ impl HttpConnector for Connector {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let this = self.clone();
         HttpConnectorFuture::new(async move {
-            let exchanged = tokio::time::timeout(this.patience, this.exchange(request)).await;
+            let exchanged = tokio::time::timeout(this.patience, this.exchange(&request)).await;
             exchanged.unwrap_or_else(|_| Err(ConnectorError::timeout(format!("no answer within {:?}", this.patience).into())))
         })
     }
 }
 
 impl Connector {
-    fn exchange(&self, request: HttpRequest) -> impl Future<Output = Result<HttpResponse, ConnectorError>> + Send + use<> {
-        let built = self.request(&request);
+    fn exchange(&self, request: &HttpRequest) -> impl Future<Output = Result<HttpResponse, ConnectorError>> + Send + use<> {
+        let built = self.request(request);
         async move {
             let response = built?.send().await.map_err(failure)?;
             let (status, headers) = (response.status(), response.headers().clone());

@@ -28,7 +28,7 @@ struct Fake {
 impl Fake {
     async fn start() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let credentials = format!("[default]\naws_access_key_id = {}\naws_secret_access_key = {}\n", KEY_ID, SECRET);
+        let credentials = format!("[default]\naws_access_key_id = {KEY_ID}\naws_secret_access_key = {SECRET}\n");
         std::fs::write(folder.path().join("credentials"), credentials).expect("written");
         Self { receiver: WebhookReceiver::start().await.expect("starts"), folder }
     }

@@ -110,7 +110,7 @@ impl Backend {
             place.parse().with_context(|| format!("no address in {url}"))
         };
         match self {
-            Self::Webhook(receiver) => of(&receiver.url()),
+            Self::Webhook(receiver) => of(receiver.url()),
             Self::Search(node) => of(&node.url()),
             Self::Loki(loki) => of(&loki.url()),
             Self::Kafka(broker) => Ok(broker.address(if is_far { Listener::Far } else { Listener::Plain })),

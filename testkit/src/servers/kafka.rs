@@ -26,7 +26,7 @@ pub const PASSWORD: &str = "tester-secret";
 
 /// Any id will do.
 const CLUSTER: &str = "aY0LHBPoSBumMPOE8XnDSQ";
-/// ApiVersions (key 18, version 0) without a client id.
+/// `ApiVersions` (key 18, version 0) without a client id.
 const API_VERSIONS: [u8; 14] = [0, 0, 0, 10, 0, 18, 0, 0, 0, 0, 0, 1, 0xff, 0xff];
 
 /// A way to connect.
