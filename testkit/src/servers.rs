@@ -1,6 +1,6 @@
 //! The servers that receivers are tested against, one module each; [`tools`](crate::tools) says where their programs come from.
 //!
-//! Each keeps its port and its data over [`stop`](Server::stop) and [`start_again`](Server::start_again), as a server does that was away. A server that
+//! Each keeps its port and its data over [`stop`](Server::stop) and [`start`](Server::start), as a server does that was away. A server that
 //! speaks TLS shows the certificate it is given and hears only clients whose certificate the same authority signed.
 
 pub mod aws;
