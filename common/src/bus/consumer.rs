@@ -1,14 +1,17 @@
 //! Pulling from a shared durable consumer.
 //!
 //! In goes a [`ConsumerSpec`]; out come [`Delivery`]s in the stream's order. Any number of replicas may share a consumer. One pull request is open at a time:
-//! of two, the server fills now one, now the other, and the order would be gone. At most `prefetch` messages are here at a time, and about 8 MiB, and one that waited here for
-//! longer than AckWait is passed over, since it is handed out again. A consumer that was deleted is made again, a lost connection is waited for:
-//! [`Consumer::next`] fails for no reason and ends for one, [`Consumer::stop`].
+//! of two, the server fills now one, now the other, and the order would be gone. At most `prefetch` messages are asked for at a time, and fewer where they are
+//! large; one that waited here for longer than AckWait is passed over, since it is handed out again. A consumer that was deleted is made again, a lost connection
+//! is waited for: [`Consumer::next`] fails for no reason and ends for one, [`Consumer::stop`].
 
 use std::time::{Duration, Instant};
 
-use async_nats::jetstream::consumer::{self, AckPolicy, DeliverPolicy, PullConsumer, pull};
-use futures_util::{FutureExt as _, StreamExt as _, stream::Peekable};
+use async_nats::jetstream::{
+    self,
+    consumer::{self, AckPolicy, DeliverPolicy, PullConsumer, pull},
+};
+use futures_util::{FutureExt as _, StreamExt as _};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -16,9 +19,9 @@ use super::{Bus, Delivery, Stream, connect::Pauses};
 
 /// How long one pull request stays open; bounds how long [`Consumer::stop`] takes.
 const PULL_EXPIRES: Duration = Duration::from_secs(2);
-/// Most messages that go from the reading task to the stage at once: whatever is there by then, so that under load many share a change of tasks and a write
-/// to the socket, and a single one does not wait.
-const CHUNK: usize = 256;
+/// Messages between the reading task and the stage; the others wait in the pull request's own buffer. With fewer, each change of tasks and each write to the socket
+/// would be shared by fewer.
+const HANDOVER: usize = 64;
 
 /// Bytes that one pull request should bring: what is asked for is held in memory. Events of usual size never come to it.
 const MOST_BYTES: usize = 8 << 20;
@@ -40,13 +43,9 @@ pub struct ConsumerSpec {
     pub max_ack_pending: i64,
 }
 
-/// Messages, each with the time since when it can have been here.
-type Chunk = Vec<(Instant, Delivery)>;
-
 /// The reading end of a durable pull consumer.
 pub struct Consumer {
-    chunks: mpsc::Receiver<Chunk>,
-    chunk: std::vec::IntoIter<(Instant, Delivery)>,
+    deliveries: mpsc::Receiver<(Instant, Delivery)>,
     ack_wait: Duration,
     stop: CancellationToken,
 }
@@ -55,7 +54,7 @@ impl Bus {
     /// Starts reading; the stream and the durable are created when they are not there.
     #[must_use]
     pub fn consume(&self, spec: ConsumerSpec) -> Consumer {
-        let (sender, chunks) = mpsc::channel(1);
+        let (sender, deliveries) = mpsc::channel(HANDOVER);
         let stop = CancellationToken::new();
         let mut connects = self.inner.connects.clone();
         connects.mark_unchanged();
@@ -71,7 +70,7 @@ impl Bus {
             pauses: Pauses::default(),
         };
         tokio::spawn(puller.run(sender));
-        Consumer { chunks, chunk: Vec::new().into_iter(), ack_wait: self.settings().ack_wait(), stop }
+        Consumer { deliveries, ack_wait: self.settings().ack_wait(), stop }
     }
 }
 
@@ -79,10 +78,7 @@ impl Consumer {
     /// Waits for the next message; `None` once [`Self::stop`] was called and everything asked for has come. Cancelling it loses nothing.
     pub async fn next(&mut self) -> Option<Delivery> {
         loop {
-            let Some((since, delivery)) = self.chunk.next() else {
-                self.chunk = self.chunks.recv().await?.into_iter();
-                continue;
-            };
+            let (since, delivery) = self.deliveries.recv().await?;
             if since.elapsed() < self.ack_wait {
                 return Some(delivery);
             }
@@ -108,7 +104,7 @@ struct Puller {
     spec: ConsumerSpec,
     consumer: Option<PullConsumer>,
     /// The open pull request, and since when what it brings can have been here: its beginning, or the last time that it had brought nothing more.
-    pull: Option<(Instant, Peekable<pull::Batch>)>,
+    pull: Option<(Instant, pull::Batch)>,
     /// The largest payload that the open pull request has brought, in bytes.
     largest: usize,
     /// Messages that the next pull request asks for.
@@ -119,7 +115,7 @@ struct Puller {
 }
 
 impl Puller {
-    async fn run(mut self, sender: mpsc::Sender<Chunk>) {
+    async fn run(mut self, sender: mpsc::Sender<(Instant, Delivery)>) {
         loop {
             if self.pull.is_none() {
                 if self.stop.is_cancelled() {
@@ -131,34 +127,38 @@ impl Puller {
                 }
             }
             let Some((since, pull)) = &mut self.pull else { continue };
-            let (chunk, then) = gather(*since, pull);
-            let nothing = chunk.is_empty();
-            if !nothing {
-                self.pauses = Pauses::default();
-                self.largest = chunk.iter().map(|(_, delivery)| delivery.payload.len()).fold(self.largest, usize::max);
-                hand_over(chunk, &sender).await;
-            }
-            match then {
-                Then::More if nothing => {
+            // Without the executor's budget, which would make it look as if nothing were here.
+            let message = match tokio::task::unconstrained(pull.next()).now_or_never() {
+                Some(message) => message,
+                None => {
                     *since = Instant::now();
                     tokio::select! {
                         biased;
-                        _ = Pin::new(&mut *pull).peek() => {}
+                        message = pull.next() => message,
                         // Looked again before what comes could seem older than it is.
-                        () = tokio::time::sleep(self.bus.settings().ack_wait() / 4) => {}
+                        () = tokio::time::sleep(self.bus.settings().ack_wait() / 4) => continue,
                         Ok(()) = self.connects.changed() => {
                             // The request died with the old connection; what has already arrived is still good.
-                            hand_over(gather(*since, pull).0, &sender).await;
+                            while let Some(Some(Ok(message))) = pull.next().now_or_never() {
+                                hand_over(*since, message, &sender).await;
+                            }
                             self.pull = None;
+                            continue;
                         }
                     }
                 }
-                Then::More => {}
-                Then::End => self.pull = None,
-                Then::Failed(error) => {
+            };
+            match message {
+                Some(Ok(message)) => {
+                    self.pauses = Pauses::default();
+                    self.largest = self.largest.max(message.payload.len());
+                    hand_over(*since, message, &sender).await;
+                }
+                Some(Err(error)) => {
                     tracing::debug!(%error, consumer = self.spec.durable, "pull request ended");
                     self.forget().await;
                 }
+                None => self.pull = None,
             }
         }
     }
@@ -176,7 +176,7 @@ impl Puller {
         }
         self.largest = 0;
         let request = consumer.batch().max_messages(self.next.clamp(1, self.spec.prefetch.max(1))).expires(PULL_EXPIRES);
-        self.pull = Some((asked, request.messages().await?.peekable()));
+        self.pull = Some((asked, request.messages().await?));
         Ok(())
     }
 
@@ -216,29 +216,9 @@ impl Puller {
     }
 }
 
-/// What comes after a chunk.
-enum Then {
-    More,
-    End,
-    Failed(async_nats::Error),
-}
-
-/// Takes what a pull request has brought by now.
-fn gather(since: Instant, pull: &mut Peekable<pull::Batch>) -> (Chunk, Then) {
-    let mut chunk = Chunk::new();
-    while chunk.len() < CHUNK {
-        // Without the executor's budget, which would make it look as if nothing were here.
-        match tokio::task::unconstrained(pull.next()).now_or_never() {
-            None => return (chunk, Then::More),
-            Some(None) => return (chunk, Then::End),
-            Some(Some(Err(error))) => return (chunk, Then::Failed(error)),
-            Some(Some(Ok(message))) => chunk.extend(Delivery::from_message(message).map(|delivery| (since, delivery))),
-        }
-    }
-    (chunk, Then::More)
-}
-
 /// A closed channel means the stage is gone; its messages are handed out again after AckWait.
-async fn hand_over(chunk: Chunk, sender: &mpsc::Sender<Chunk>) {
-    let _ = sender.send(chunk).await;
+async fn hand_over(since: Instant, message: jetstream::Message, sender: &mpsc::Sender<(Instant, Delivery)>) {
+    if let Some(delivery) = Delivery::from_message(message) {
+        let _ = sender.send((since, delivery)).await;
+    }
 }
