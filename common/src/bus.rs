@@ -37,6 +37,10 @@ pub use self::{
 };
 use crate::{config::Nats, subjects::Subjects};
 
+/// Bytes of messages that a window of any kind holds, whatever its number of messages: what is pulled at a time, what awaits its PubAck, what is being sent. Events
+/// of usual size never come to it.
+pub const WINDOW_BYTES: usize = 8 << 20;
+
 /// One connection to NATS with the settings every stage shares; cheap to clone.
 #[derive(Clone)]
 pub struct Bus {

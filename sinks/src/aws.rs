@@ -161,9 +161,9 @@ impl Api {
     }
 }
 
-/// How kinds of AWS's like to be used, those that take ten events at a time. The time is enough for credentials to be loaded as well.
+/// How kinds of AWS's like to be used, those that take ten events at a time: requests at a time make up for it. The time is enough for credentials to be loaded as well.
 pub(crate) const DEFAULTS: Defaults =
-    Defaults { batch: 10, max_batch: 10, max_bytes: 256 << 10, concurrency: 4, timeout: Duration::from_secs(30), summarises: false };
+    Defaults { batch: 10, max_batch: 10, max_bytes: 256 << 10, concurrency: 32, timeout: Duration::from_secs(30), summarises: false };
 /// In a FIFO queue or topic events keep their order.
 pub(crate) const FIFO_DEFAULTS: Defaults = Defaults { concurrency: 1, ..DEFAULTS };
 /// How the names of FIFO queues and topics end.

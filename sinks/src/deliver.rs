@@ -1,12 +1,14 @@
 //! The core of every receiver: batches, pace, retries, dead letters, metrics.
 //!
 //! In go the messages of a receiver's stream; out go batches to its sink. A message is acknowledged when the sink accepted it or when it is kept as a dead
-//! letter. In an outage the batch stays in hand and nothing more is asked for: memory is bounded by concurrency and batch. A refused message is put back for
-//! later, so that others pass. Attempts count refusals, not outages.
+//! letter. In an outage the batch stays in hand and nothing more is asked for: memory is bounded by concurrency and batch, and in bytes where events are large. A
+//! refused message is put back for later, so that others pass. Attempts count refusals, not outages.
 //!
-//! [`Lane`] reads and gathers; [`sender`] sends and settles; [`gate`] is shut while the receiver is down; [`seen`] drops copies of what is in hand.
+//! [`Lane`] reads and gathers; [`sender`] sends and settles; [`pace`] says how much may be sent; [`gate`] is shut while the receiver is down; [`seen`] drops copies of
+//! what is in hand.
 
 mod gate;
+mod pace;
 mod seen;
 mod sender;
 #[cfg(test)]
@@ -14,10 +16,10 @@ mod tests;
 
 use std::{pin::pin, sync::Arc, time::Duration};
 
-use futures_util::{FutureExt as _, StreamExt as _, stream::FuturesUnordered};
+use futures_util::{StreamExt as _, stream::FuturesUnordered};
 use herald_common::{
     CancellationToken,
-    bus::{Bus, Consumer, ConsumerSpec, Delivery, LossWatch, Stream},
+    bus::{Bus, Consumer, ConsumerSpec, Delivery, LossWatch, Stream, WINDOW_BYTES},
     config::Receiver,
     health::Pulse,
     stage::Context,
@@ -40,7 +42,6 @@ const LAST_WORDS: Duration = Duration::from_secs(5);
 pub(crate) struct Lane {
     spec: ConsumerSpec,
     batch: usize,
-    concurrency: usize,
     /// How long what is being sent may take after the stop.
     patience: Duration,
     stop: CancellationToken,
@@ -65,7 +66,6 @@ impl Lane {
                 max_ack_pending: i64::try_from((in_hand * 8).max(4_096)).unwrap_or(i64::MAX),
             },
             batch,
-            concurrency,
             patience: context.config.shutdown_grace.0.saturating_sub(LAST_WORDS),
             stop,
             bus: context.bus.clone(),
@@ -90,37 +90,43 @@ impl Lane {
             }
         }
         let mut consumer = self.bus.consume(self.spec.clone());
-        let mut sending = FuturesUnordered::new();
+        let pace = sender.pace();
+        let (mut sending, mut bytes) = (FuturesUnordered::new(), 0);
         let mut stopping = None;
         let mut drained = false;
         // Where batches have their turns, a message is taken when its turn has come.
-        let (mut has_turn, mut last_turn) = (!sender.takes_turns(), None);
+        let (mut has_turn, mut last_turn) = (!pace.takes_turns(), None);
         while !(drained && sending.is_empty()) {
+            let may_send = has_turn && sending.len() < pace.window.size() && bytes < WINDOW_BYTES;
             tokio::select! {
                 biased;
-                Some(()) = sending.next(), if !sending.is_empty() => {}
+                Some(done) = sending.next(), if !sending.is_empty() => bytes -= done,
                 () = self.stop.cancelled(), if stopping.is_none() => {
                     stopping = Some(tokio::time::Instant::now() + self.patience);
                     consumer.stop();
                 }
-                () = sender.next_turn(last_turn), if !has_turn && stopping.is_none() => has_turn = true,
-                delivery = consumer.next(), if !drained && (stopping.is_some() || has_turn && sending.len() < self.concurrency) => match delivery {
+                () = pace.next_turn(last_turn), if !has_turn && stopping.is_none() => has_turn = true,
+                delivery = consumer.next(), if !drained && (stopping.is_some() || may_send) => match delivery {
                     Some(delivery) if stopping.is_some() => delivery.put_back(Duration::ZERO).await,
                     Some(delivery) => {
-                        let batch = if !sender.takes_turns() {
+                        let batch = if !pace.takes_turns() {
                             self.gather(delivery, &mut consumer, self.batch).await
-                        } else if !sender.sums_up() {
+                        } else if !pace.sums_up() {
                             let batch = self.gather_late(delivery, &mut consumer, self.batch).await;
-                            (has_turn, last_turn) = (batch.is_empty() || batch.len() >= self.batch, Some(tokio::time::Instant::now()));
+                            (has_turn, last_turn) = (batch.is_empty() || batch.is_full(), Some(tokio::time::Instant::now()));
                             batch
-                        } else if sender.has_another_turn() {
+                        } else if pace.has_another_turn() {
                             self.gather(delivery, &mut consumer, 1).await
                         } else {
                             has_turn = false;
                             self.gather_late(delivery, &mut consumer, summary::MOST).await
                         };
                         if !batch.is_empty() {
-                            sending.push(sender.clone().deliver(batch));
+                            bytes += batch.bytes;
+                            sending.push(async move {
+                                sender.deliver(batch.deliveries).await;
+                                batch.bytes
+                            });
                         }
                     }
                     None => drained = true,
@@ -134,26 +140,55 @@ impl Lane {
     }
 
     /// Takes what is there now, up to a batch; never waits for more.
-    async fn gather(&self, first: Delivery, consumer: &mut Consumer, most: usize) -> Vec<Delivery> {
-        let mut batch = Vec::new();
-        let mut next = Some(first);
-        while let Some(delivery) = next {
+    async fn gather(&self, first: Delivery, consumer: &mut Consumer, most: usize) -> Batch {
+        let mut batch = Batch::new(most);
+        batch.extend(self.sender.take(first).await);
+        while !batch.is_full()
+            && let Some(delivery) = consumer.next_ready().await
+        {
             batch.extend(self.sender.take(delivery).await);
-            next = if batch.len() < most { consumer.next().now_or_never().flatten() } else { None };
         }
         batch
     }
 
     /// Takes what waits for the last turn there is. What waited here for too long has to come anew, so it is given a moment.
-    async fn gather_late(&self, first: Delivery, consumer: &mut Consumer, most: usize) -> Vec<Delivery> {
-        let mut batch: Vec<Delivery> = self.sender.take(first).await.into_iter().collect();
+    async fn gather_late(&self, first: Delivery, consumer: &mut Consumer, most: usize) -> Batch {
+        let mut batch = Batch::new(most);
+        batch.extend(self.sender.take(first).await);
         let deadline = tokio::time::Instant::now() + MOMENTS;
-        while batch.len() < most
+        while !batch.is_full()
             && let Ok(Some(delivery)) = tokio::time::timeout_at(deadline.min(tokio::time::Instant::now() + MOMENT), consumer.next()).await
         {
             batch.extend(self.sender.take(delivery).await);
         }
         batch
+    }
+}
+
+/// What is sent together, while it is gathered.
+struct Batch {
+    deliveries: Vec<Delivery>,
+    /// Of their payloads.
+    bytes: usize,
+    most: usize,
+}
+
+impl Batch {
+    fn new(most: usize) -> Self {
+        Self { deliveries: Vec::new(), bytes: 0, most }
+    }
+
+    fn extend(&mut self, delivery: Option<Delivery>) {
+        self.bytes += delivery.as_ref().map_or(0, |delivery| delivery.payload.len());
+        self.deliveries.extend(delivery);
+    }
+
+    fn is_full(&self) -> bool {
+        self.deliveries.len() >= self.most || self.bytes >= WINDOW_BYTES
+    }
+
+    fn is_empty(&self) -> bool {
+        self.deliveries.is_empty()
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! In goes a [`ConsumerSpec`]; out come [`Delivery`]s in the stream's order. Any number of replicas may share a consumer. One pull request is open at a time:
 //! of two, the server fills now one, now the other, and the order would be gone. At most `prefetch` messages are asked for at a time, and fewer where they are
-//! large; one that waited here for longer than AckWait is passed over, since it is handed out again. A consumer that was deleted is made again, a lost connection
+//! large, since what is asked for is held in memory; one that waited here for longer than AckWait is passed over, since it is handed out again. A consumer that was deleted is made again, a lost connection
 //! is waited for: [`Consumer::next`] fails for no reason and ends for one, [`Consumer::stop`].
 
 use std::time::{Duration, Instant};
@@ -15,7 +15,7 @@ use futures_util::{FutureExt as _, StreamExt as _};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
-use super::{Bus, Delivery, Stream, connect::Pauses};
+use super::{Bus, Delivery, Stream, WINDOW_BYTES, connect::Pauses};
 
 /// How long one pull request stays open; bounds how long [`Consumer::stop`] takes.
 const PULL_EXPIRES: Duration = Duration::from_secs(2);
@@ -23,8 +23,6 @@ const PULL_EXPIRES: Duration = Duration::from_secs(2);
 /// would be shared by fewer.
 const HANDOVER: usize = 64;
 
-/// Bytes that one pull request should bring: what is asked for is held in memory. Events of usual size never come to it.
-const MOST_BYTES: usize = 8 << 20;
 /// Messages that the first pull request asks for, before it is known how large they are.
 const FIRST: usize = 16;
 
@@ -84,6 +82,16 @@ impl Consumer {
             }
             tracing::debug!(sequence = delivery.sequence, "message waited here for longer than AckWait, it is handed out again");
         }
+    }
+
+    /// Takes the next message if it is here already. The reading task holds most of those that are, so it is given a turn before the answer is no.
+    /// Cancelling it loses nothing.
+    pub async fn next_ready(&mut self) -> Option<Delivery> {
+        if let Some(next) = self.next().now_or_never() {
+            return next;
+        }
+        tokio::task::yield_now().await;
+        self.next().now_or_never().flatten()
     }
 
     /// Asks for no more messages; [`Self::next`] still returns those already asked for, to be finished or handed back.
@@ -171,7 +179,7 @@ impl Puller {
         };
         let asked = Instant::now();
         // Not by the request's own limit of bytes: a consumer of several copies says that such a request is done before it sends what belongs to it.
-        if let Some(fit) = MOST_BYTES.checked_div(self.largest) {
+        if let Some(fit) = WINDOW_BYTES.checked_div(self.largest) {
             self.next = fit;
         }
         self.largest = 0;

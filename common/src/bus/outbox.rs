@@ -16,14 +16,11 @@ use tokio::{
 use tokio_util::task::AbortOnDropHandle;
 
 use super::{
-    Bus, Message, Stream,
+    Bus, Message, Stream, WINDOW_BYTES,
     connect::{ANSWER_TIMEOUT, Pauses},
     pubacks::{NoAck, PubAcks},
     room::{self, Room},
 };
-
-/// Bytes of messages whose PubAck is awaited, beyond which the window is full: events of usual size never come to it.
-const MOST_BYTES: usize = 8 << 20;
 
 /// What the server said of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,6 +50,8 @@ type Dropped = Box<dyn Fn(&Stream, u64) + Send>;
 /// A message whose PubAck is awaited.
 struct Waiting<T> {
     message: Message,
+    /// Its bytes on the wire.
+    size: usize,
     token: T,
     /// Until when an answer is waited for, once the message is sent.
     until: Instant,
@@ -116,7 +115,7 @@ impl<T> Outbox<T> {
     /// Tells whether [`Self::publish`] has to wait for [`Self::next`] first.
     #[must_use]
     pub fn is_full(&self) -> bool {
-        self.waiting.len() >= self.window || self.bytes >= MOST_BYTES
+        self.waiting.len() >= self.window || self.bytes >= WINDOW_BYTES
     }
 
     /// Tells whether no PubAck is awaited.
@@ -144,7 +143,7 @@ impl<T> Outbox<T> {
             return Err((token, PublishError::TooLarge { size, limit }));
         }
         self.bytes += size;
-        self.waiting.push_back(Waiting { message, token, until: Instant::now(), answer: None });
+        self.waiting.push_back(Waiting { message, size, token, until: Instant::now(), answer: None });
         if self.paused_until.is_none() && self.room.is_none() {
             self.send_rest().await;
         }
@@ -212,8 +211,8 @@ impl<T> Outbox<T> {
     }
 
     fn take_oldest(&mut self) -> Option<T> {
-        let Waiting { message, token, .. } = self.waiting.pop_front()?;
-        self.bytes -= message.wire_size();
+        let Waiting { size, token, .. } = self.waiting.pop_front()?;
+        self.bytes -= size;
         Some(token)
     }
 

@@ -1,4 +1,4 @@
-//! Publishing, consuming, streams, buckets and gap markers, with a server that comes late, goes away and comes back.
+//! Publishing, streams, buckets and gap markers, with a server that comes late, goes away and comes back.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -20,17 +20,17 @@ use herald_testkit::{
     wait,
 };
 
-const BOUND: Duration = Duration::from_secs(30);
+pub(crate) const BOUND: Duration = Duration::from_secs(30);
 
-fn settings(url: String) -> Nats {
+pub(crate) fn settings(url: String) -> Nats {
     Nats { url: Some(url), ..Nats::default() }
 }
 
-async fn connect(settings: &Nats) -> Bus {
+pub(crate) async fn connect(settings: &Nats) -> Bus {
     Bus::connect(settings, "test", Health::default().condition("nats"), &CancellationToken::new()).await.expect("connects")
 }
 
-fn message(bus: &Bus, number: usize) -> Message {
+pub(crate) fn message(bus: &Bus, number: usize) -> Message {
     Message {
         stream: Stream::Raw,
         subject: bus.subjects().raw("c", "ns", "Pod", "R"),
@@ -40,11 +40,11 @@ fn message(bus: &Bus, number: usize) -> Message {
     }
 }
 
-fn spec(durable: &str) -> ConsumerSpec {
+pub(crate) fn spec(durable: &str) -> ConsumerSpec {
     ConsumerSpec { stream: Stream::Raw, durable: durable.to_owned(), filters: Vec::new(), prefetch: 64, max_ack_pending: 1_000 }
 }
 
-async fn publish(bus: &Bus, numbers: std::ops::Range<usize>) {
+pub(crate) async fn publish(bus: &Bus, numbers: std::ops::Range<usize>) {
     let mut outbox = Outbox::new(bus.clone(), 64);
     for number in numbers {
         while outbox.is_full() {
@@ -167,88 +167,6 @@ async fn a_stage_that_starts_before_nats_waits_and_says_so() {
     stop.cancel();
     let error = waiting.await.expect("does not panic").expect_err("was stopped");
     assert!(!format!("{error:#}").contains("hunter2"));
-}
-
-#[tokio::test]
-async fn replicas_share_a_consumer_and_a_stopped_one_leaves_nothing_behind() {
-    skip_unless!(Tool::NatsServer);
-    let nats = NatsServer::start().await.expect("starts");
-    let bus = connect(&settings(nats.url())).await;
-    publish(&bus, 0..500).await;
-    let (mut first, mut second) = (bus.consume(spec("shared")), bus.consume(spec("shared")));
-    let mut seen = Vec::new();
-    for _ in 0..20 {
-        let delivery = tokio::time::timeout(BOUND, first.next()).await.expect("in time").expect("a message");
-        seen.push(delivery.sequence);
-        delivery.ack().await;
-    }
-    first.stop();
-    while let Some(delivery) = tokio::time::timeout(BOUND, first.next()).await.expect("ends") {
-        delivery.put_back(Duration::ZERO).await;
-    }
-    // Well below AckWait: what the first had in hand comes at once.
-    while seen.len() < 500 {
-        let delivery = tokio::time::timeout(Duration::from_secs(10), second.next()).await.expect("in time").expect("a message");
-        seen.push(delivery.sequence);
-        delivery.ack().await;
-    }
-    seen.sort_unstable();
-    assert_eq!(seen, (1..=500).collect::<Vec<_>>(), "each handed to one of them");
-}
-
-#[tokio::test]
-async fn a_message_that_was_not_acknowledged_comes_again_when_nothing_else_does() {
-    skip_unless!(Tool::NatsServer);
-    let nats = NatsServer::start().await.expect("starts");
-    let bus = connect(&Nats { ack_wait_seconds: 1, ..settings(nats.url()) }).await;
-    publish(&bus, 0..1).await;
-    // The request that brings it again was opened when it was handed out, an AckWait before.
-    let mut consumer = bus.consume(ConsumerSpec { prefetch: 1, ..spec("again") });
-    for time in 1..=3 {
-        let delivery = tokio::time::timeout(BOUND, consumer.next()).await.expect("in time").expect("a message");
-        assert_eq!(delivery.delivered, time, "none was passed over");
-    }
-}
-
-#[tokio::test]
-async fn of_large_messages_only_a_part_is_here_at_a_time() {
-    skip_unless!(Tool::NatsServer);
-    let nats = NatsServer::start().await.expect("starts");
-    let bus = connect(&settings(nats.url())).await;
-    let large = |number: usize| Message { payload: vec![b'x'; 900_000].into(), ..message(&bus, number) };
-    let mut outbox = Outbox::new(bus.clone(), 1_000);
-    for number in 0..200 {
-        while outbox.is_full() {
-            outbox.next().await;
-        }
-        assert!(outbox.len() < 10, "no more than ten are awaited");
-        outbox.publish(large(number), ()).await.expect("small enough");
-    }
-    while outbox.next().await.is_some() {}
-    let mut consumer = bus.consume(ConsumerSpec { prefetch: 1_000, ..spec("large") });
-    for sequence in 1..=200 {
-        let delivery = tokio::time::timeout(BOUND, consumer.next()).await.expect("in time").expect("a message");
-        assert_eq!(delivery.sequence, sequence);
-        let handed_out = bus.consumer_state(&Stream::Raw, "large").await.expect("answers").expect("is there").ack_pending;
-        assert!(handed_out < 100, "{handed_out} of two hundred were handed out at once");
-        delivery.ack().await;
-    }
-}
-
-#[tokio::test]
-async fn a_deleted_consumer_is_made_again() {
-    skip_unless!(Tool::NatsServer);
-    let nats = NatsServer::start().await.expect("starts");
-    let bus = connect(&settings(nats.url())).await;
-    publish(&bus, 0..1).await;
-    let mut consumer = bus.consume(spec("gone"));
-    tokio::time::timeout(BOUND, consumer.next()).await.expect("in time").expect("a message").ack().await;
-    let client = async_nats::jetstream::new(async_nats::connect(nats.url()).await.expect("connects"));
-    let stream = client.get_stream("HERALD_RAW").await.expect("there");
-    stream.delete_consumer("gone").await.expect("deleted");
-    publish(&bus, 1..2).await;
-    let again = tokio::time::timeout(BOUND, consumer.next()).await.expect("in time").expect("a message");
-    assert_eq!(again.sequence, 1, "a new consumer begins at the beginning");
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! The bus on real nats-servers.
 
 mod bus;
+mod consumer;
 mod logging;
 mod permissions;
 mod web_config;

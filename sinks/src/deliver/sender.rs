@@ -11,7 +11,6 @@ use std::{
     time::Duration,
 };
 
-use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use herald_common::{
     CancellationToken,
     bus::{Bus, DeadLetter, Delivery, header},
@@ -24,6 +23,7 @@ use tokio::time::Instant;
 
 use super::{
     gate::{Gate, News},
+    pace::Pace,
     seen::{Seen, State},
 };
 use crate::{
@@ -46,9 +46,7 @@ pub(super) struct Sender {
     sink: Box<dyn Sink>,
     body: Body,
     timeout: Duration,
-    limiter: Option<DefaultDirectRateLimiter>,
-    /// Whether a batch is one message, whose turn the lane waits for.
-    summarises: bool,
+    pace: Pace,
     max_bytes: usize,
     keep_alive: Duration,
     max_attempts: u32,
@@ -74,17 +72,13 @@ struct Stopped;
 impl Sender {
     pub(super) fn new(context: &Context, receiver: &Receiver, built: Built) -> Self {
         let (name, options) = (&receiver.name.value, &receiver.options);
-        let limiter = options.rate_limit.and_then(|rate| {
-            let quota = Quota::with_period(rate.per / rate.count.get())?.allow_burst(rate.count);
-            Some(RateLimiter::direct(quota))
-        });
+        let concurrency = options.concurrency.unwrap_or(built.defaults.concurrency);
         Self {
             name: name.clone(),
+            pace: Pace::new(options.rate_limit, built.defaults.summarises, built.sink.interval(), concurrency),
             sink: built.sink,
             body: built.body,
             timeout: options.timeout.map_or(built.defaults.timeout, |timeout| timeout.0),
-            limiter,
-            summarises: built.defaults.summarises,
             max_bytes: built.defaults.max_bytes,
             keep_alive: context.bus.settings().ack_wait() / 3,
             max_attempts: options.max_attempts.unwrap_or(MAX_ATTEMPTS),
@@ -101,29 +95,8 @@ impl Sender {
         }
     }
 
-    /// Whether what waits for its turn becomes one message.
-    pub(super) fn sums_up(&self) -> bool {
-        self.summarises && self.limiter.is_some()
-    }
-
-    /// Whether the lane waits for a batch's turn before it takes the batch.
-    pub(super) fn takes_turns(&self) -> bool {
-        self.sums_up() || !self.sink.interval().is_zero()
-    }
-
-    /// Waits for the next batch's turn; `last` is when the last one had its turn. Cancelling it loses no turn.
-    pub(super) async fn next_turn(&self, last: Option<Instant>) {
-        if let Some(limiter) = self.limiter.as_ref().filter(|_| self.summarises) {
-            limiter.until_ready().await;
-        }
-        if let Some(last) = last {
-            tokio::time::sleep_until(last + self.sink.interval()).await;
-        }
-    }
-
-    /// Takes another message's turn if it has come.
-    pub(super) fn has_another_turn(&self) -> bool {
-        self.limiter.as_ref().is_none_or(|limiter| limiter.check().is_ok())
+    pub(super) fn pace(&self) -> &Pace {
+        &self.pace
     }
 
     pub(super) fn name(&self) -> &str {
@@ -172,7 +145,7 @@ impl Sender {
     }
 
     /// Delivers a batch: until it is accepted, refused, or the process stops.
-    pub(super) async fn deliver(self: Arc<Self>, batch: Vec<Delivery>) {
+    pub(super) async fn deliver(&self, batch: Vec<Delivery>) {
         let mut items = Vec::with_capacity(batch.len());
         let mut deliveries = Vec::with_capacity(batch.len());
         for delivery in batch {
@@ -224,6 +197,7 @@ impl Sender {
                     for delivery in deliveries {
                         self.accepted(delivery).await;
                     }
+                    self.pace.window.accepted();
                     self.answered(began);
                     return None;
                 }
@@ -271,11 +245,7 @@ impl Sender {
     /// Waits until the receiver is up and the pace allows these messages; returns when the attempt begins.
     async fn turn(&self, deliveries: &[&Delivery]) -> Result<Instant, Stopped> {
         let ready = async {
-            if let Some(limiter) = self.limiter.as_ref().filter(|_| !self.summarises) {
-                for _ in deliveries {
-                    limiter.until_ready().await;
-                }
-            }
+            self.pace.turns(deliveries.len()).await;
             while let Some(until) = self.gate.closed_until() {
                 tokio::time::sleep_until(until).await;
             }
@@ -366,6 +336,7 @@ impl Sender {
             event = delivery.identity(),
             "refused, trying again later"
         );
+        self.pace.window.refused();
         self.metrics.retried.inc();
         self.metrics.in_flight.dec();
         lock(&self.seen).put_back(delivery);
@@ -407,6 +378,7 @@ impl Sender {
     }
 
     fn went_wrong(&self, sent: Instant, reason: &str, after: Option<Duration>) {
+        self.pace.window.went_down();
         match self.gate.failed(sent, reason, after) {
             News::WentDown => tracing::error!(receiver = self.name, reason, "receiver is down, its events wait"),
             News::OtherReason => tracing::warn!(receiver = self.name, reason, "receiver is still down"),

@@ -2,19 +2,22 @@
 
 use std::{
     collections::VecDeque,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
 use futures_util::{FutureExt as _, future::BoxFuture};
 use herald_common::{
+    CancellationToken,
     bus::{Bus, Headers, Message, Stream, header},
     config::Config,
     stage::Process,
 };
 use herald_testkit::{nats::NatsServer, skip_unless, tools::Tool, wait};
-
-use tokio::sync::Semaphore;
+use tokio::{sync::Semaphore, task::JoinHandle};
 
 use super::{DURABLE, Lane};
 use crate::{
@@ -24,6 +27,8 @@ use crate::{
     sink::{Item, Refusal, SendError, Sink},
 };
 
+const BOUND: Duration = Duration::from_secs(20);
+
 type Answers = VecDeque<Result<(), SendError>>;
 
 /// Records the batches and answers as told, then accepts.
@@ -31,15 +36,19 @@ type Answers = VecDeque<Result<(), SendError>>;
 struct Scripted {
     batches: Arc<Mutex<Vec<Vec<String>>>>,
     answers: Arc<Mutex<Answers>>,
-    /// The first batch waits for this.
+    /// How many batches were sent, answered or not.
+    sent: Arc<AtomicUsize>,
+    /// Each answer waits for a permit, or for the end of permits.
     go: Arc<Semaphore>,
 }
 
 impl Sink for Scripted {
     fn send<'a>(&'a self, batch: &'a [Item]) -> BoxFuture<'a, Result<(), SendError>> {
         async {
-            let permit = self.go.acquire().await.expect("open");
-            drop(permit);
+            self.sent.fetch_add(1, Ordering::Relaxed);
+            if let Ok(permit) = self.go.acquire().await {
+                permit.forget();
+            }
             self.batches.lock().expect("recorded").push(batch.iter().map(|item| item.identity.clone()).collect());
             self.answers.lock().expect("told").pop_front().unwrap_or(Ok(()))
         }
@@ -47,38 +56,62 @@ impl Sink for Scripted {
     }
 }
 
+const DEFAULTS: Defaults =
+    Defaults { batch: 4, max_batch: 4, max_bytes: 1 << 20, concurrency: 1, timeout: Duration::from_secs(5), summarises: false };
+
+/// A lane at work on a stream, whose sink waits.
+struct AtWork {
+    bus: Bus,
+    sink: Scripted,
+    stop: CancellationToken,
+    lane: JoinHandle<()>,
+    _nats: NatsServer,
+}
+
+impl AtWork {
+    async fn start(options: &str, defaults: Defaults, answers: Answers) -> Self {
+        let nats = NatsServer::start().await.expect("starts");
+        let yaml = format!("receivers: [{{name: r, stdout: {{}}{options}}}]");
+        let mut config = Config::parse("config.yaml", &yaml, &|_| None).expect("loads").config;
+        config.nats.url = Some(nats.url());
+        let process = Process::bare(config).expect("metrics");
+        let context = process.context::<Sinks>(None).await.expect("connects");
+        let sink = Scripted {
+            batches: Arc::default(),
+            answers: Arc::new(Mutex::new(answers)),
+            sent: Arc::default(),
+            go: Arc::new(Semaphore::new(0)),
+        };
+        let built = Built { sink: Box::new(sink.clone()), defaults, body: Body::default() };
+        let lane = tokio::spawn(Lane::new(&context, &context.config.receivers[0], built, context.stop.clone()).run());
+        Self { bus: context.bus.clone(), sink, stop: context.stop.clone(), lane, _nats: nats }
+    }
+
+    /// Waits until the stream is empty, and ends the lane.
+    async fn finish(&mut self) {
+        let out = self.bus.stream_name(&Stream::Out("r".into()));
+        let empty =
+            || async { self.bus.stream_states().await.is_ok_and(|all| all.iter().any(|state| state.name == out && state.messages == 0)) };
+        wait::until("the stream to be empty", BOUND, empty).await.expect("settles");
+        self.stop.cancel();
+        (&mut self.lane).await.expect("drains");
+    }
+}
+
 /// Sends an event and then four in one batch; returns the batches the sink saw after the first and the dead letters as identity and attempts.
 async fn deliver(options: &str, answers: impl IntoIterator<Item = Result<(), SendError>>) -> (Vec<String>, Vec<String>) {
-    let nats = NatsServer::start().await.expect("starts");
-    let yaml = format!("receivers: [{{name: r, stdout: {{}}, {options}}}]");
-    let mut config = Config::parse("config.yaml", &yaml, &|_| None).expect("loads").config;
-    config.nats.url = Some(nats.url());
-    let process = Process::bare(config).expect("metrics");
-    let context = process.context::<Sinks>(None).await.expect("connects");
-    let bus = context.bus.clone();
-    publish(&bus, "first").await;
-    let answers = [Ok(())].into_iter().chain(answers).collect();
-    let sink = Scripted { batches: Arc::default(), answers: Arc::new(Mutex::new(answers)), go: Arc::new(Semaphore::new(0)) };
-    let defaults =
-        Defaults { batch: 4, max_batch: 4, max_bytes: 1 << 20, concurrency: 1, timeout: Duration::from_secs(5), summarises: false };
-    let built = Built { sink: Box::new(sink.clone()), defaults, body: Body::default() };
-
-    let lane = tokio::spawn(Lane::new(&context, &context.config.receivers[0], built, context.stop.clone()).run());
+    let mut at_work = AtWork::start(&format!(", {options}"), DEFAULTS, [Ok(())].into_iter().chain(answers).collect()).await;
+    publish(&at_work.bus, "first").await;
     // While the first waits, the others gather.
-    let out = Stream::Out("r".into());
-    handed_out(&bus, &out, 1).await;
+    handed_out(&at_work.bus, 1).await;
     for identity in ["a", "b", "c", "d"] {
-        publish(&bus, identity).await;
+        publish(&at_work.bus, identity).await;
     }
-    handed_out(&bus, &out, 5).await;
-    sink.go.add_permits(1);
-    let out = bus.stream_name(&out);
-    let empty = || async { bus.stream_states().await.is_ok_and(|all| all.iter().any(|state| state.name == out && state.messages == 0)) };
-    wait::until("the stream to be empty", Duration::from_secs(20), empty).await.expect("settles");
-    context.stop.cancel();
-    lane.await.expect("drains");
-    let batches = sink.batches.lock().expect("recorded").iter().skip(1).map(|batch| batch.concat()).collect();
-    (batches, dead(&bus).await)
+    handed_out(&at_work.bus, 5).await;
+    at_work.sink.go.close();
+    at_work.finish().await;
+    let batches = at_work.sink.batches.lock().expect("recorded").iter().skip(1).map(|batch| batch.concat()).collect();
+    (batches, dead(&at_work.bus).await)
 }
 
 async fn publish(bus: &Bus, identity: &str) {
@@ -92,9 +125,10 @@ async fn publish(bus: &Bus, identity: &str) {
     bus.publish(message).await.expect("published");
 }
 
-async fn handed_out(bus: &Bus, out: &Stream, count: u64) {
-    let handed_out = || async { bus.consumer_state(out, DURABLE).await.ok().flatten().is_some_and(|state| state.ack_pending == count) };
-    wait::until("messages to be handed out", Duration::from_secs(20), handed_out).await.expect("gather");
+async fn handed_out(bus: &Bus, count: u64) {
+    let out = Stream::Out("r".into());
+    let handed_out = || async { bus.consumer_state(&out, DURABLE).await.ok().flatten().is_some_and(|state| state.ack_pending == count) };
+    wait::until("messages to be handed out", BOUND, handed_out).await.expect("gather");
 }
 
 async fn dead(bus: &Bus) -> Vec<String> {
@@ -151,4 +185,28 @@ async fn what_is_refused_again_and_again_is_given_up_once_others_were_accepted()
     let (batches, dead) = deliver("maxAttempts: 3", answers).await;
     assert_eq!(batches, ["abcd", "a", "b", "c", "d", "b", "b"]);
     assert!(dead.is_empty(), "{dead:?}");
+}
+
+#[tokio::test]
+async fn a_receiver_is_sent_as_much_at_a_time_as_it_has_shown_to_take() {
+    skip_unless!(Tool::NatsServer);
+    let mut at_work = AtWork::start("", Defaults { batch: 1, concurrency: 10, ..DEFAULTS }, Answers::new()).await;
+    let (bus, sink) = (at_work.bus.clone(), at_work.sink.clone());
+    for number in 0..40 {
+        publish(&bus, &number.to_string()).await;
+    }
+    let sent = async |count: usize, waiting: u64| {
+        let is_sent = || async { sink.sent.load(Ordering::Relaxed) >= count };
+        wait::until("batches to be sent", BOUND, is_sent).await.expect("sent");
+        // All that could be sent is here.
+        handed_out(&bus, waiting).await;
+        assert_eq!(sink.sent.load(Ordering::Relaxed), count);
+    };
+    sent(4, 40).await;
+    sink.go.add_permits(3);
+    sent(3 + 7, 37).await;
+    sink.go.add_permits(20);
+    sent(23 + 10, 17).await;
+    sink.go.close();
+    at_work.finish().await;
 }

@@ -206,6 +206,7 @@ fn delivery(timeout: Duration, client: &mut ClientConfig) {
         .set("message.timeout.ms", (timeout.mul_f64(0.9).as_millis().max(1)).to_string())
         .set("message.max.bytes", LARGEST)
         .set("topic.metadata.propagation.max.ms", TOPIC_WAIT)
-        // A batch is there as a whole, so nothing is gained by waiting for more.
-        .set("linger.ms", "0");
+        // As long as it takes to hand over a batch, which then travels in one request for each partition.
+        .set("linger.ms", "5")
+        .set("socket.nagle.disable", "true");
 }
