@@ -206,6 +206,8 @@ fn delivery(timeout: Duration, client: &mut ClientConfig) {
         .set("message.timeout.ms", (timeout.mul_f64(0.9).as_millis().max(1)).to_string())
         .set("message.max.bytes", LARGEST)
         .set("topic.metadata.propagation.max.ms", TOPIC_WAIT)
+        // A broker that is back is found within a second, well before the records time out.
+        .set("reconnect.backoff.max.ms", "1000")
         // As long as it takes to hand over a batch, which then travels in one request for each partition.
         .set("linger.ms", "5")
         .set("socket.nagle.disable", "true");
