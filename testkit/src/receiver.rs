@@ -31,6 +31,7 @@ use crate::{
     certs::Identity,
     scratch::Port,
     serve::{Cut, Handler, Server, broken_body},
+    servers,
 };
 
 /// The header that names the event.
@@ -249,7 +250,7 @@ impl WebhookReceiver {
 
     /// The base URL, without a slash at the end; with TLS the host is `localhost`.
     pub fn url(&self) -> String {
-        if self.tls.is_some() { format!("https://localhost:{}", self.port.number()) } else { format!("http://{}", self.address()) }
+        servers::url(self.tls.is_some(), self.port.number())
     }
 
     /// Adds a rule; of several that fit a request, the first added decides.

@@ -15,7 +15,13 @@ pub mod pubsub;
 pub mod rsyslog;
 pub mod search;
 
-use std::{fmt, net::SocketAddr, path::PathBuf, process::Command, time::Duration};
+use std::{
+    fmt,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::Command,
+    time::Duration,
+};
 
 use anyhow::{Context as _, Result};
 
@@ -97,7 +103,7 @@ impl Server {
     }
 
     /// Its folder.
-    pub fn folder(&self) -> &std::path::Path {
+    pub fn folder(&self) -> &Path {
         self.scratch.path()
     }
 
@@ -148,8 +154,14 @@ impl Server {
     }
 }
 
+/// Where an HTTP server at this port of 127.0.0.1 is, without a slash at the end; with TLS its host is `localhost`.
+pub(crate) fn url(is_secure: bool, port: u16) -> String {
+    let (scheme, host) = if is_secure { ("https", "localhost") } else { ("http", "127.0.0.1") };
+    format!("{scheme}://{host}:{port}")
+}
+
 /// A command that does not run as root: where this process does, as nobody in a user namespace of its own, whose files stay this process's.
-pub(crate) fn not_as_root(program: &std::path::Path) -> Command {
+pub(crate) fn not_as_root(program: &Path) -> Command {
     let is_root = std::fs::metadata("/proc/self").is_ok_and(|own| std::os::unix::fs::MetadataExt::uid(&own) == 0);
     if !is_root {
         return Command::new(program);

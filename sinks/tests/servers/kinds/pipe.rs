@@ -7,10 +7,14 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, ensure};
-use herald_testkit::{process::Process, scratch::Scratch, servers::Certificates, tools::Tool};
+use herald_testkit::{
+    process::Process,
+    scratch::{Scratch, json_lines},
+    servers::Certificates,
+    tools::Tool,
+};
 use serde_json::Value;
 
-use super::file::lines;
 use crate::kind::{Kind, Refused, Wrong, not, quoted};
 
 /// A FIFO's readers append what they read to a file beside it.
@@ -64,7 +68,7 @@ impl Kind for Pipe {
     }
 
     async fn arrived(&self, place: &str) -> Result<Vec<Value>> {
-        lines(&std::fs::read_to_string(self.path(place, "out")).unwrap_or_default())
+        json_lines(&self.path(place, "out"))
     }
 
     /// The readers stop reading; what a reader that ends has not read is lost, whoever wrote it.
