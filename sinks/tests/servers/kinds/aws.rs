@@ -21,7 +21,7 @@ use herald_testkit::{
 use serde_json::{Value, json};
 
 use crate::{
-    check::event,
+    events::event,
     kind::{Kind, Refused, SECRET, Wrong, not, quoted, with},
 };
 

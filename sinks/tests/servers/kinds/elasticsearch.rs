@@ -12,7 +12,8 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::{
-    check::{deliver, event},
+    check::deliver,
+    events::event,
     kind::{Kind, Refused, SECRET, Wrong, with},
 };
 

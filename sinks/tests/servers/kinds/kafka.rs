@@ -20,7 +20,8 @@ use rdkafka::{
 use serde_json::{Value, json};
 
 use crate::{
-    check::{delivered, event},
+    check::delivered,
+    events::event,
     kind::{Kind, Refused, SECRET, Wrong, not, quoted, with},
 };
 

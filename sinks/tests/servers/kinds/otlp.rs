@@ -11,7 +11,7 @@ use herald_testkit::{
 use serde_json::{Map, Value, json};
 
 use crate::{
-    check::event,
+    events::event,
     fixture::identity,
     kind::{Kind, Refused, SECRET, Wrong, with},
 };

@@ -12,7 +12,7 @@ use herald_testkit::{
 use serde_json::{Value, json};
 
 use crate::{
-    check::event,
+    events::event,
     fixture::{BOUND, Fixture, identity},
     kind::{Kind, Refused, SECRET, Wrong, quoted, with},
 };

@@ -12,7 +12,8 @@ use herald_testkit::{
 use serde_json::Value;
 
 use crate::{
-    check::{deliver, event},
+    check::deliver,
+    events::event,
     fixture::BOUND,
     kind::{Kind, Refused, Wrong, not, with},
 };
