@@ -27,9 +27,8 @@ use super::{moto::REGION, url};
 use crate::{
     certs::Identity,
     client,
-    receiver::acceptor,
     scratch::{Port, Scratch},
-    serve::{Cut, Handler, Server},
+    serve::{Cut, Handler, Server, acceptor},
 };
 
 /// What is behind a door.

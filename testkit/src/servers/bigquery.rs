@@ -22,9 +22,8 @@ use tokio_rustls::TlsAcceptor;
 
 use super::{Certificates, url};
 use crate::{
-    receiver::acceptor,
     scratch::Port,
-    serve::{Cut, Handler, Server, broken_body},
+    serve::{Cut, Handler, Server, acceptor, broken_body},
 };
 
 /// The project of everything.

@@ -15,8 +15,7 @@ use hyper::body::Incoming;
 use super::{Certificates, url};
 use crate::{
     client,
-    receiver::acceptor,
-    serve::{Cut, Handler, Server},
+    serve::{Cut, Handler, Server, acceptor},
 };
 
 /// The user that is let through.
