@@ -35,6 +35,11 @@ use crate::{
 /// How long a server may take to start or end; Java on a busy machine takes its time.
 const BOUND: Duration = Duration::from_secs(180);
 
+/// The user of servers that ask for a login.
+pub const USER: &str = "tester";
+/// The user's password.
+pub const PASSWORD: &str = "tester-secret";
+
 /// Certificates as files: an authority, a server at `localhost` and 127.0.0.1, and a client.
 #[derive(Debug)]
 pub struct Certificates {

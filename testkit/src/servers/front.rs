@@ -12,16 +12,11 @@ use http::{Request, Response, StatusCode, header};
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 
-use super::{Certificates, url};
+use super::{Certificates, PASSWORD, USER, url};
 use crate::{
     client,
     serve::{Cut, Handler, Server, acceptor},
 };
-
-/// The user that is let through.
-pub const USER: &str = "tester";
-/// The user's password.
-pub const PASSWORD: &str = "tester-secret";
 
 /// A running proxy. It ends when it is dropped.
 pub struct Front {

@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result, ensure};
 use reqwest::{Client, Method, Response};
 use serde_json::Value;
 
-use super::{Certificates, Server, not_as_root, url};
+use super::{Certificates, PASSWORD, Server, USER, not_as_root, url};
 use crate::{
     client,
     scratch::Port,
@@ -22,11 +22,6 @@ pub const OPENSEARCH: Tool =
 /// Elasticsearch.
 pub const ELASTICSEARCH: Tool =
     Tool::Receiver(&Recipe { name: "elasticsearch", script: include_str!("../../tools/elasticsearch.sh"), program: None });
-
-/// The user of a server that asks for a login.
-pub const USER: &str = "tester";
-/// The user's password.
-pub const PASSWORD: &str = "tester-secret";
 
 /// A running node.
 #[derive(Debug)]

@@ -17,7 +17,7 @@ use serde_json::{Map, Value, json};
 use crate::{
     events::{RECEIVER, event, events, publish},
     fixture::{BOUND, Fixture},
-    kind::{Kind, Refused, SECRET, Wrong, quoted, with},
+    kind::{Kind, Refused, SECRET, Wrong, client_tls, quoted, with},
 };
 
 pub(crate) struct Bigquery {
@@ -132,19 +132,13 @@ impl Kind for Bigquery {
     async fn wrong_credentials(&mut self, place: &str) -> Result<Wrong> {
         let (certificates, other) = (Certificates::new()?, Account::new(SECRET)?);
         let secure = Self::with(Some(&certificates)).await?;
-        let file = |name| quoted(&certificates.file(name));
-        let tls = format!("{{caFile: {}, certFile: {}, keyFile: {}}}", file("ca.crt"), file("client.crt"), file("client.key"));
-        let keys = with(&secure.keys(place), &format!("tls: {tls}, credentials_path: {}", quoted(&other.file())));
+        let keys = with(&secure.keys(place), &format!("tls: {}, credentials_path: {}", client_tls(&certificates), quoted(&other.file())));
         self.secure = Some(Box::new((secure, certificates, other)));
         Ok(Wrong { keys, said: "answered 401 Unauthorized: UNAUTHENTICATED: Request had invalid authentication credentials" })
     }
 
     async fn start_tls(certificates: &Certificates) -> Result<Self> {
         Self::with(Some(certificates)).await
-    }
-
-    fn asks_for_certificate() -> Result<()> {
-        Ok(())
     }
 
     fn tls_keys(&self, place: &str, tls: &str) -> String {

@@ -54,23 +54,11 @@ impl Kind for File {
         not("a file takes events as fast as they come")
     }
 
-    async fn relieve(&mut self, _: &str) -> Result<()> {
-        Ok(())
-    }
-
     async fn wrong_credentials(&mut self, _: &str) -> Result<Wrong> {
         not(NO_SERVER)
     }
 
     async fn start_tls(_: &Certificates) -> Result<Self> {
         not(NO_SERVER)
-    }
-
-    fn asks_for_certificate() -> Result<()> {
-        not(NO_SERVER)
-    }
-
-    fn tls_keys(&self, place: &str, _: &str) -> String {
-        self.keys(place)
     }
 }

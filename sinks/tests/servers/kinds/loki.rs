@@ -83,14 +83,6 @@ impl Kind for LokiKind {
         Ok(Self(Loki::start(Some(certificates)).await?, None))
     }
 
-    fn asks_for_certificate() -> Result<()> {
-        Ok(())
-    }
-
-    fn tls_keys(&self, place: &str, tls: &str) -> String {
-        with(&self.keys(place), &format!("tls: {tls}"))
-    }
-
     /// What is too old for Loki is sent again with the present time.
     async fn besides(&mut self) -> Result<()> {
         let mut old = event("old");

@@ -135,12 +135,4 @@ impl<const GRPC: bool> Kind for Otlp<GRPC> {
     async fn start_tls(certificates: &Certificates) -> Result<Self> {
         Self::with(Asks::Certificate(certificates)).await
     }
-
-    fn asks_for_certificate() -> Result<()> {
-        Ok(())
-    }
-
-    fn tls_keys(&self, place: &str, tls: &str) -> String {
-        with(&self.keys(place), &format!("tls: {tls}"))
-    }
 }

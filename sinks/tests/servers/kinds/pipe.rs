@@ -88,23 +88,11 @@ impl Kind for Pipe {
         not("a reader that is slow makes the writer wait, as at its restart")
     }
 
-    async fn relieve(&mut self, _: &str) -> Result<()> {
-        Ok(())
-    }
-
     async fn wrong_credentials(&mut self, _: &str) -> Result<Wrong> {
         not(NO_SERVER)
     }
 
     async fn start_tls(_: &Certificates) -> Result<Self> {
         not(NO_SERVER)
-    }
-
-    fn asks_for_certificate() -> Result<()> {
-        not(NO_SERVER)
-    }
-
-    fn tls_keys(&self, place: &str, _: &str) -> String {
-        self.keys(place)
     }
 }

@@ -15,7 +15,7 @@ use crate::{
     check::deliver,
     events::event,
     fixture::BOUND,
-    kind::{Kind, Refused, Wrong, not, with},
+    kind::{Kind, Refused, Wrong, not},
 };
 
 pub(crate) struct Syslog(Rsyslog);
@@ -65,24 +65,12 @@ impl Kind for Syslog {
         not("a syslog server answers nothing; a slow one makes TCP wait")
     }
 
-    async fn relieve(&mut self, _: &str) -> Result<()> {
-        Ok(())
-    }
-
     async fn wrong_credentials(&mut self, _: &str) -> Result<Wrong> {
         not("syslog has no credentials but the client's certificate")
     }
 
     async fn start_tls(certificates: &Certificates) -> Result<Self> {
         Ok(Self(Rsyslog::start(Some(certificates)).await?))
-    }
-
-    fn asks_for_certificate() -> Result<()> {
-        Ok(())
-    }
-
-    fn tls_keys(&self, place: &str, tls: &str) -> String {
-        with(&self.keys(place), &format!("tls: {tls}"))
     }
 
     /// What the server makes of the fields of a message's head.
