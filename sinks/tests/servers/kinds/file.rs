@@ -24,7 +24,7 @@ impl Kind for File {
     }
 
     async fn product(&self) -> Result<String> {
-        Ok("the file system".to_owned())
+        Ok("the file system, the folder taken away instead of a restart".to_owned())
     }
 
     fn keys(&self, place: &str) -> String {

@@ -54,7 +54,7 @@ impl Kind for Pipe {
     }
 
     async fn product(&self) -> Result<String> {
-        Ok("cat at a FIFO".to_owned())
+        Ok("cat at a FIFO, paused instead of restarted".to_owned())
     }
 
     async fn prepare(&self, place: &str) -> Result<()> {

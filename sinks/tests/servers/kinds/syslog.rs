@@ -30,7 +30,7 @@ impl Kind for Syslog {
     }
 
     async fn product(&self) -> Result<String> {
-        Ok(format!("rsyslog {}", RSYSLOG.pinned().unwrap_or_default()))
+        Ok(format!("rsyslog {}, asked to end for its restart", RSYSLOG.pinned().unwrap_or_default()))
     }
 
     fn keys(&self, place: &str) -> String {
