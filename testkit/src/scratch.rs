@@ -1,7 +1,7 @@
 //! Folders for the data of test servers, what they write there, and ports for servers that cannot choose one themselves.
 //!
-//! Folders and ports are held by a lock on a file, so that test processes running at the same time do not get in each other's way, and so that
-//! what a killed test process left behind is recognised and removed by the next one.
+//! Folders and ports are held by a lock on a file, so that test processes running at the same time do not get in each other's way, and so
+//! that what a killed test process left behind is recognised and removed by the next one.
 
 use std::{
     fs::{self, File},
@@ -87,8 +87,8 @@ impl Port {
     }
 }
 
-/// The lines of a file of JSON lines that another process appends to, none while there is no such file. A last line that is still being written is left for
-/// the next time.
+/// The lines of a file of JSON lines that another process appends to, none while there is no such file. A last line that is still being
+/// written is left for the next time.
 pub fn json_lines<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>> {
     let bytes = match fs::read(path) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
