@@ -14,7 +14,7 @@ mod protocol;
 mod sign;
 mod signer;
 
-use std::time::Duration;
+use std::{fmt::Display, time::Duration};
 
 use bytes::Bytes;
 use data_encoding::HEXLOWER;
@@ -37,7 +37,7 @@ use crate::{
     http::{self, Address, Answer},
     keys::Keys,
     registry::Defaults,
-    sink::{Item, Refusal, SendError},
+    sink::{Item, Refusal, SendError, encoded},
     tls::Tls,
 };
 
@@ -179,9 +179,13 @@ pub(crate) fn require_name(keys: &mut Keys<'_>, path: &str, name: &str, longest:
 
 /// Group and deduplication id of an event in a FIFO queue or topic: an event's versions stay in order, and a repeat is dropped.
 pub(crate) fn fifo_ids(item: &Item) -> Result<(String, String), Refusal> {
+    Ok((group_id(item, LONGEST_ID)?, identifier(&item.identity, LONGEST_ID)))
+}
+
+/// What an event's versions have in common, as AWS takes it for an identifier: the event's UID, or its identity where it has none.
+pub(crate) fn group_id(item: &Item, longest: usize) -> Result<String, Refusal> {
     let uid = &item.enriched()?.event.metadata.uid;
-    let group = if uid.is_empty() { &item.identity } else { uid };
-    Ok((identifier(group, LONGEST_ID), identifier(&item.identity, LONGEST_ID)))
+    Ok(identifier(if uid.is_empty() { &item.identity } else { uid }, longest))
 }
 
 /// Refuses what is larger than a service takes, before it is sent.
@@ -191,13 +195,17 @@ pub(crate) fn fits(bytes: usize, most: usize, what: &str) -> Result<(), Refusal>
 
 /// A request's body as JSON.
 pub(crate) fn encode<T: Serialize>(request: &T) -> Result<String, Refusal> {
-    serde_json::to_string(request).map_err(|error| Refusal::permanent(format!("cannot be encoded: {error}")))
+    encoded(serde_json::to_string(request))
 }
 
 /// Reads an answer's JSON.
 pub(crate) fn decode<T: DeserializeOwned>(body: &Bytes, operation: Operation) -> Result<T, SendError> {
-    let odd = |error| SendError::outage(format!("{} was answered with what is none of its answers: {error}", operation.name));
-    serde_json::from_slice(body).map_err(odd)
+    answered(serde_json::from_slice(body), operation)
+}
+
+/// What an answer was read as; what cannot be read did not come from the service.
+pub(crate) fn answered<T, E: Display>(read: Result<T, E>, operation: Operation) -> Result<T, SendError> {
+    read.map_err(|error| SendError::outage(format!("{} was answered with what is none of its answers: {error}", operation.name)))
 }
 
 /// A text as AWS takes it for an identifier: as it is where it fits, otherwise its SHA-256 in hexadecimal.

@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     http::{Address, Answer, Compression, Sign, one_line},
     render::Text,
-    sink::{Item, Refusal, SendError},
+    sink::{Item, Refusal, SendError, encoded},
 };
 
 /// Largest answer read: a line or so for each item that was refused.
@@ -125,7 +125,7 @@ impl Documents {
             (uid, false) => ("create", format!("{uid}-{}", event.metadata.resource_version), None),
         };
         let action = Action { index: &index, type_: &self.type_, id: &id, version, version_type: version.map(|_| "external") };
-        serde_json::to_writer(out, &BTreeMap::from([(operation, action)])).map_err(|error| no_encoding(&error))
+        encoded(serde_json::to_writer(out, &BTreeMap::from([(operation, action)])))
     }
 
     /// The body as it is; data streams want `@timestamp` in it, before the rest.
@@ -148,10 +148,6 @@ impl Documents {
         }
         Ok(())
     }
-}
-
-fn no_encoding(error: &serde_json::Error) -> Refusal {
-    Refusal::permanent(format!("cannot be encoded: {error}"))
 }
 
 /// The `_bulk` of a node.

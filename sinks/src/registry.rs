@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use bytes::Bytes;
-use herald_common::config::{Findings, Problem, Receiver};
+use herald_common::config::{self, Findings, Problem, Receiver};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde_json::Value;
 
@@ -134,6 +134,25 @@ pub const KINDS: &[Row] = &[
     with_feature!("otlp", "otlp", otlp),
     Row::left_out("inMemory", kinds::in_memory::refuse),
 ];
+
+/// Every stage reads receivers, also those that are built without the kinds: they know them by name.
+const _: () = {
+    let mut at = 0;
+    while at < KINDS.len() || at < config::KINDS.len() {
+        let is_both = at < KINDS.len() && at < config::KINDS.len() && is_same(KINDS[at].kind, config::KINDS[at]);
+        assert!(is_both, "a kind is a row here and, at the same place, a name in common/src/config/receiver.rs");
+        at += 1;
+    }
+};
+
+const fn is_same(one: &str, other: &str) -> bool {
+    let (one, other) = (one.as_bytes(), other.as_bytes());
+    let mut at = 0;
+    while at < one.len() && at < other.len() && one[at] == other[at] {
+        at += 1;
+    }
+    at == one.len() && at == other.len()
+}
 
 /// Refuses a kind that this build was made without; its keys cannot be looked at.
 #[allow(dead_code, reason = "nothing is left out of a full build")]

@@ -140,6 +140,11 @@ impl Refusal {
     }
 }
 
+/// What was made of events for a protocol; what cannot be written in it never will be.
+pub(crate) fn encoded<T>(result: serde_json::Result<T>) -> Result<T, Refusal> {
+    result.map_err(|error| Refusal::permanent(format!("cannot be encoded: {error}")))
+}
+
 impl SendError {
     /// The receiver is not there.
     #[must_use]

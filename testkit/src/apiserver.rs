@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! kinds      what resources there are         discovery   the documents that tell so
-//! store      objects, revisions, history      object, selector, owners, write   what is done with objects
+//! state      what is known, how it changes    store       objects, revisions, history
+//! write, object, owners, selector   what is done with objects
 //! http       paths, queries, answers          watch, table   two kinds of answers
 //! faults     scripts of trouble               counters    what was asked
 //! generate   events at a rate                 admin       the control over HTTP
@@ -22,6 +23,7 @@ mod kinds;
 mod object;
 mod owners;
 mod selector;
+mod state;
 mod store;
 mod table;
 mod watch;
@@ -36,12 +38,14 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use jiff::Timestamp;
 use serde_json::Value;
-use tokio::sync::{broadcast, watch as signal};
 
-use self::{counters::Counters, faults::Faults, kinds::Kinds, owners::Owners, store::Store};
+use self::{
+    counters::Counters,
+    state::{Shared, key_of, kind_of},
+};
 pub use self::{
     counters::{ObjectRead, Reads, Recorded},
     faults::{Fault, Trouble, WatchTrouble},
@@ -53,96 +57,6 @@ use crate::{
     scratch::Scratch,
     serve::{Handler, Server},
 };
-
-/// How many changes of each resource are remembered unless told otherwise.
-const HISTORY: usize = 200_000;
-
-/// Everything the server knows.
-struct State {
-    store: Store,
-    kinds: Kinds,
-    faults: Faults,
-    counters: Counters,
-    owners: Owners,
-    open_watches: HashMap<String, usize>,
-    bookmark_every: Duration,
-    event_limit: Option<usize>,
-}
-
-/// The state, and how those who wait learn of changes.
-struct Shared {
-    state: Mutex<State>,
-    revisions: signal::Sender<u64>,
-    disturbances: broadcast::Sender<(String, WatchTrouble)>,
-}
-
-impl Shared {
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Changes the state and wakes the watches.
-    fn change<T>(&self, action: impl FnOnce(&mut State) -> T) -> T {
-        let (result, revision) = {
-            let mut state = self.lock();
-            let result = action(&mut state);
-            (result, state.store.revision())
-        };
-        self.revisions.send_replace(revision);
-        result
-    }
-
-    fn disturb(&self, resource: &str, trouble: WatchTrouble) {
-        // Nobody listens when no watch is open.
-        let _ = self.disturbances.send((resource.to_owned(), trouble));
-    }
-}
-
-/// Stores an object as it is; what it lacks of name, UID, version and creation time stays absent, but for the version.
-fn put_exact(state: &mut State, mut object: Value) -> Result<Value> {
-    let kind = kind_of(state, &object)?;
-    let key = key_of(&kind, &object)?;
-    let given = object::meta(&object, "resourceVersion").to_owned();
-    if let Ok(given) = given.parse::<u64>() {
-        state.store.advance(given.saturating_sub(1));
-    }
-    let change = state.store.put(&kind.resource(), &key, |revision, out| {
-        if given.is_empty() {
-            object::set_meta(&mut object, "resourceVersion", &revision.to_string());
-        }
-        object::encode(&kind, &object, out);
-    });
-    Ok(object::decode(&change.object()))
-}
-
-fn expire_events(state: &mut State, count: usize) -> usize {
-    let Some(kind) = state.kinds.called("events") else { return 0 };
-    let keys = state.store.oldest("events", count);
-    keys.iter().filter(|key| write::remove(state, &kind, key)).count()
-}
-
-/// Expires some events when there are more than are to be kept.
-fn limit_events(state: &mut State) {
-    if let Some(limit) = state.event_limit
-        && state.store.len("events") > limit
-    {
-        // A tenth at once, as finding the oldest looks at all of them.
-        expire_events(state, limit / 10 + 1);
-    }
-}
-
-fn kind_of(state: &State, object: &Value) -> Result<Arc<Kind>> {
-    let (api_version, kind) = (object["apiVersion"].as_str().unwrap_or_default(), object["kind"].as_str().unwrap_or_default());
-    state.kinds.of(api_version, kind).with_context(|| format!("no kind {kind:?} of apiVersion {api_version:?} is registered"))
-}
-
-fn key_of(kind: &Kind, object: &Value) -> Result<String> {
-    let (namespace, name) = (object::meta(object, "namespace"), object::meta(object, "name"));
-    if name.is_empty() || kind.namespaced == namespace.is_empty() {
-        bail!("a {} has a name and {} namespace, this one is {namespace:?}/{name:?}", kind.kind, if kind.namespaced { "a" } else { "no" });
-    }
-    Ok(object::key(namespace, name))
-}
 
 /// A running simulated API server. It ends when it is dropped.
 pub struct ApiServer {
@@ -167,18 +81,7 @@ impl ApiServer {
 
     /// Starts an empty server on an address.
     pub async fn start_at(address: SocketAddr) -> Result<Self> {
-        let state = State {
-            store: Store::new(HISTORY),
-            kinds: Kinds::built_in(),
-            faults: Faults::default(),
-            counters: Counters::default(),
-            owners: Owners::default(),
-            open_watches: HashMap::new(),
-            bookmark_every: Duration::from_secs(60),
-            event_limit: None,
-        };
-        let shared =
-            Arc::new(Shared { state: Mutex::new(state), revisions: signal::Sender::new(1), disturbances: broadcast::Sender::new(64) });
+        let shared = Arc::new(Shared::new());
         let server = Server::start(address, None, handler(&shared)).await?;
         Ok(Self { address: server.address(), shared, server: Mutex::new(Some(server)), scratch: OnceLock::new() })
     }
@@ -278,7 +181,7 @@ impl ApiServer {
     /// Objects with given versions are to be put in the order of their versions, as watches go on from what objects say. Fails as
     /// [`ApiServer::put`] does.
     pub fn put_exact(&self, object: Value) -> Result<Value> {
-        self.shared.change(|state| put_exact(state, object))
+        self.shared.change(|state| state::put_exact(state, object))
     }
 
     /// Stores an object as bytes that need not be JSON, nor UTF-8, and returns its version. They are what follows `"apiVersion":…,"kind":…,`, made by `rest`
@@ -339,7 +242,7 @@ impl ApiServer {
 
     /// Deletes the events written longest ago as if their time to live were over; returns how many there were.
     pub fn expire_events(&self, count: usize) -> usize {
-        self.shared.change(|state| expire_events(state, count))
+        self.shared.change(|state| state::expire_events(state, count))
     }
 
     /// Keeps at most about this many events that clients create: older ones are deleted as if their time to live were over.

@@ -283,16 +283,11 @@ impl Setup {
     }
 
     fn client(&self, user: &User) -> Result<ApiClient> {
-        let authority = reqwest::Certificate::from_pem(self.authority.certificate().as_bytes())?;
-        let mut builder = client::builder().tls_certs_only([authority]);
-        let mut token = None;
-        match &user.credentials {
-            Credentials::Certificate(identity) => {
-                let pem = format!("{}{}", identity.certificate, identity.key);
-                builder = builder.identity(reqwest::Identity::from_pem(pem.as_bytes())?);
-            }
-            Credentials::Token(text) => token = Some(text.clone()),
-        }
+        let (identity, token) = match &user.credentials {
+            Credentials::Certificate(identity) => (Some(identity), None),
+            Credentials::Token(token) => (None, Some(token.clone())),
+        };
+        let builder = client::trusting(self.authority.certificate(), identity)?;
         let http = builder.build().with_context(|| format!("could not make a client for {}", user.name))?;
         Ok(ApiClient::new(http, self.url(), token))
     }

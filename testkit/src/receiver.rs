@@ -3,6 +3,8 @@
 //! In: HTTP or HTTPS requests, and rules for answers. Out: the requests, and the view of a receiver that honours `Idempotency-Key`. It
 //! accepts everything that no rule refuses; it decodes nothing.
 
+mod answer;
+
 use std::{
     collections::{HashMap, hash_map::RandomState},
     fmt,
@@ -12,25 +14,22 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Result, anyhow};
 use axum::body::Body;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use jiff::Timestamp;
-use rustls::{
-    RootCertStore, ServerConfig,
-    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _},
-    server::WebPkiClientVerifier,
-};
 use tokio::{sync::watch, time::timeout};
 use tokio_rustls::TlsAcceptor;
 
+pub use self::answer::{Answer, Reply, Rule};
 use crate::{
     certs::Identity,
     scratch::Port,
-    serve::{Cut, Handler, Server, broken_body},
+    serve::{Cut, Handler, Server, acceptor, broken_body},
+    servers,
 };
 
 /// The header that names the event.
@@ -60,76 +59,6 @@ impl Received {
     /// The body as text; what is not UTF-8 is replaced.
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
-    }
-}
-
-/// How requests are answered by a rule.
-#[derive(Clone, Copy, Debug)]
-pub enum Answer {
-    /// With the code; the request is taken if it is a 2xx.
-    Status(u16),
-    /// With the code, and `Retry-After` in seconds.
-    RetryAfter(u16, u64),
-    /// With 200 and a body that is nothing.
-    Garbage,
-    /// With 200, but only after this time.
-    Delay(Duration),
-    /// Never.
-    Hang,
-    /// The connection is closed instead; the request is not taken.
-    Cut,
-    /// The request is taken, and the connection closed in the middle of the answer.
-    CutWithin,
-    /// With the code and a body; the request is taken if it is a 2xx.
-    Says(u16, &'static str),
-    /// As a product would, whose rules this function knows.
-    By(fn(&Received) -> Reply),
-}
-
-/// What a product answers.
-#[derive(Clone, Debug, Default)]
-pub struct Reply {
-    /// The code.
-    pub status: u16,
-    /// `Retry-After` in seconds.
-    pub retry_after: Option<u64>,
-    /// The body.
-    pub body: String,
-    /// Whether the request is taken.
-    pub accepted: bool,
-}
-
-/// A rule for some requests; by default for all.
-#[derive(Clone, Debug)]
-pub struct Rule {
-    contains: Option<String>,
-    times: Option<u64>,
-    answer: Answer,
-}
-
-impl Rule {
-    /// All requests are answered so.
-    pub fn new(answer: Answer) -> Self {
-        Self { contains: None, times: None, answer }
-    }
-
-    /// Only requests whose body contains the text.
-    #[must_use]
-    pub fn containing(mut self, text: &str) -> Self {
-        self.contains = Some(text.to_owned());
-        self
-    }
-
-    /// Only the first `times` requests.
-    #[must_use]
-    pub fn times(mut self, times: u64) -> Self {
-        self.times = Some(times);
-        self
-    }
-
-    fn fits(&self, body: &[u8]) -> bool {
-        self.times != Some(0)
-            && self.contains.as_ref().is_none_or(|text| body.windows(text.len().max(1)).any(|window| window == text.as_bytes()))
     }
 }
 
@@ -249,7 +178,7 @@ impl WebhookReceiver {
 
     /// The base URL, without a slash at the end; with TLS the host is `localhost`.
     pub fn url(&self) -> String {
-        if self.tls.is_some() { format!("https://localhost:{}", self.port.number()) } else { format!("http://{}", self.address()) }
+        servers::url(self.tls.is_some(), self.port.number())
     }
 
     /// Adds a rule; of several that fit a request, the first added decides.
@@ -339,7 +268,7 @@ async fn handle(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Respo
     let path = head.uri.to_string();
     let mut request = Received { at: Timestamp::now(), path, headers: head.headers, body, accepted: false };
     let reply = if let Answer::By(product) = answer { product(&request) } else { Reply::default() };
-    request.accepted = accepts(answer) || reply.accepted;
+    request.accepted = answer.accepts() || reply.accepted;
     record(&shared, request);
     match answer {
         Answer::Status(code) => Ok(respond(code, None)),
@@ -362,14 +291,6 @@ async fn handle(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Respo
             *response.body_mut() = Body::from(reply.body);
             Ok(response)
         }
-    }
-}
-
-fn accepts(answer: Answer) -> bool {
-    match answer {
-        Answer::Status(code) | Answer::RetryAfter(code, _) | Answer::Says(code, _) => (200..300).contains(&code),
-        Answer::Garbage | Answer::Delay(_) | Answer::CutWithin => true,
-        Answer::Hang | Answer::Cut | Answer::By(_) => false,
     }
 }
 
@@ -400,25 +321,4 @@ fn respond(code: u16, retry_after: Option<u64>) -> Response<Body> {
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }
     response
-}
-
-/// What a server needs to speak TLS as someone, with an authority (PEM) only to clients whose certificate it signed.
-pub(crate) fn acceptor(identity: &Identity, client_authority: Option<&str>) -> Result<TlsAcceptor> {
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let certificates: Vec<CertificateDer<'static>> =
-        CertificateDer::pem_slice_iter(identity.certificate.as_bytes()).collect::<Result<_, _>>().context("not a PEM certificate")?;
-    let key = PrivateKeyDer::from_pem_slice(identity.key.as_bytes()).context("not a PEM private key")?;
-    let builder = ServerConfig::builder_with_provider(provider.clone()).with_safe_default_protocol_versions()?;
-    let builder = match client_authority {
-        None => builder.with_no_client_auth(),
-        Some(authority) => {
-            let mut roots = RootCertStore::empty();
-            for certificate in CertificateDer::pem_slice_iter(authority.as_bytes()) {
-                roots.add(certificate.context("the client authority is not a PEM certificate")?)?;
-            }
-            builder.with_client_cert_verifier(WebPkiClientVerifier::builder_with_provider(roots.into(), provider).build()?)
-        }
-    };
-    let config = builder.with_single_cert(certificates, key).context("the certificate and the key do not fit")?;
-    Ok(TlsAcceptor::from(Arc::new(config)))
 }

@@ -1,7 +1,7 @@
-//! Folders for the data of test servers, and ports for servers that cannot choose one themselves.
+//! Folders for the data of test servers, what they write there, and ports for servers that cannot choose one themselves.
 //!
-//! Both are held by a lock on a file, so that test processes running at the same time do not get in each other's way, and so that
-//! what a killed test process left behind is recognised and removed by the next one.
+//! Folders and ports are held by a lock on a file, so that test processes running at the same time do not get in each other's way, and so
+//! that what a killed test process left behind is recognised and removed by the next one.
 
 use std::{
     fs::{self, File},
@@ -12,6 +12,7 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 use rand::RngExt as _;
+use serde::de::DeserializeOwned;
 use tempfile::TempDir;
 
 /// The ports handed out: below the range from which systems take the ports of outgoing connections, so that no client can take a
@@ -86,6 +87,22 @@ impl Port {
     }
 }
 
+/// The lines of a file of JSON lines that another process appends to, none while there is no such file. A last line that is still being
+/// written is left for the next time.
+pub fn json_lines<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>> {
+    let bytes = match fs::read(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        bytes => bytes.with_context(|| format!("could not read {}", path.display()))?,
+    };
+    let whole = bytes.split_inclusive(|&byte| byte == b'\n').filter(|line| line.ends_with(b"\n"));
+    whole
+        .map(|line| {
+            let said = || format!("not a line of {}: {}", path.display(), String::from_utf8_lossy(line));
+            serde_json::from_slice(line).with_context(said)
+        })
+        .collect()
+}
+
 /// This user's part of the system's temporary folder.
 fn root(part: &str) -> Result<PathBuf> {
     // A file just made tells which user this is without asking the system in an unsafe way.
@@ -134,6 +151,18 @@ mod tests {
         let _next = Scratch::new("next").unwrap();
         assert!(!orphan_path.exists());
         assert!(kept.path().exists());
+    }
+
+    #[test]
+    fn a_line_that_is_still_written_is_left_for_the_next_time() {
+        let folder = Scratch::new("lines").unwrap();
+        let path = folder.path().join("lines");
+        assert!(json_lines::<u32>(&path).unwrap().is_empty());
+        fs::write(&path, "1\n2\n3").unwrap();
+        assert_eq!(json_lines::<u32>(&path).unwrap(), [1, 2]);
+        fs::write(&path, "1\nx\n").unwrap();
+        let error = json_lines::<u32>(&path).unwrap_err().to_string();
+        assert!(error.ends_with("lines: x\n") && error.starts_with("not a line of /"), "{error}");
     }
 
     #[test]

@@ -12,12 +12,19 @@ use futures_util::{future::BoxFuture, stream};
 use http::{Request, Response};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
+use rustls::{
+    RootCertStore, ServerConfig,
+    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _},
+    server::WebPkiClientVerifier,
+};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpListener,
     task::{JoinHandle, JoinSet},
 };
 use tokio_rustls::TlsAcceptor;
+
+use crate::certs::Identity;
 
 /// Says that the connection is to be closed instead of answering.
 #[derive(Debug, thiserror::Error)]
@@ -57,6 +64,27 @@ impl Drop for Server {
     fn drop(&mut self) {
         self.task.abort();
     }
+}
+
+/// What a server needs to speak TLS as someone, with an authority (PEM) only to clients whose certificate it signed.
+pub(crate) fn acceptor(identity: &Identity, client_authority: Option<&str>) -> Result<TlsAcceptor> {
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let certificates: Vec<CertificateDer<'static>> =
+        CertificateDer::pem_slice_iter(identity.certificate.as_bytes()).collect::<Result<_, _>>().context("not a PEM certificate")?;
+    let key = PrivateKeyDer::from_pem_slice(identity.key.as_bytes()).context("not a PEM private key")?;
+    let builder = ServerConfig::builder_with_provider(provider.clone()).with_safe_default_protocol_versions()?;
+    let builder = match client_authority {
+        None => builder.with_no_client_auth(),
+        Some(authority) => {
+            let mut roots = RootCertStore::empty();
+            for certificate in CertificateDer::pem_slice_iter(authority.as_bytes()) {
+                roots.add(certificate.context("the client authority is not a PEM certificate")?)?;
+            }
+            builder.with_client_cert_verifier(WebPkiClientVerifier::builder_with_provider(roots.into(), provider).build()?)
+        }
+    };
+    let config = builder.with_single_cert(certificates, key).context("the certificate and the key do not fit")?;
+    Ok(TlsAcceptor::from(Arc::new(config)))
 }
 
 /// A body that sends the bytes and then closes the connection in the middle.

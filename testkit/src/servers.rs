@@ -15,7 +15,13 @@ pub mod pubsub;
 pub mod rsyslog;
 pub mod search;
 
-use std::{fmt, net::SocketAddr, path::PathBuf, process::Command, time::Duration};
+use std::{
+    fmt,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::Command,
+    time::Duration,
+};
 
 use anyhow::{Context as _, Result};
 
@@ -28,6 +34,11 @@ use crate::{
 
 /// How long a server may take to start or end; Java on a busy machine takes its time.
 const BOUND: Duration = Duration::from_secs(180);
+
+/// The user of servers that ask for a login.
+pub const USER: &str = "tester";
+/// The user's password.
+pub const PASSWORD: &str = "tester-secret";
 
 /// Certificates as files: an authority, a server at `localhost` and 127.0.0.1, and a client.
 #[derive(Debug)]
@@ -97,7 +108,7 @@ impl Server {
     }
 
     /// Its folder.
-    pub fn folder(&self) -> &std::path::Path {
+    pub fn folder(&self) -> &Path {
         self.scratch.path()
     }
 
@@ -148,8 +159,14 @@ impl Server {
     }
 }
 
+/// Where an HTTP server at this port of 127.0.0.1 is, without a slash at the end; with TLS its host is `localhost`.
+pub(crate) fn url(is_secure: bool, port: u16) -> String {
+    let (scheme, host) = if is_secure { ("https", "localhost") } else { ("http", "127.0.0.1") };
+    format!("{scheme}://{host}:{port}")
+}
+
 /// A command that does not run as root: where this process does, as nobody in a user namespace of its own, whose files stay this process's.
-pub(crate) fn not_as_root(program: &std::path::Path) -> Command {
+pub(crate) fn not_as_root(program: &Path) -> Command {
     let is_root = std::fs::metadata("/proc/self").is_ok_and(|own| std::os::unix::fs::MetadataExt::uid(&own) == 0);
     if !is_root {
         return Command::new(program);

@@ -8,12 +8,13 @@ use serde::{Deserialize, Deserializer, de::IgnoredAny};
 use super::{Findings, Located, Node, NodeKind, Period, Problem, Rate, decode, document::Key, nearest};
 use crate::subjects;
 
-/// Every kind of receiver users' files may hold.
+/// Every kind of receiver users' files may hold, in the order of the sinks' registry. It is here because every stage reads the same file and
+/// says the same of a kind that is none, and only the sinks are built with the kinds.
 pub const KINDS: &[&str] = &[
     "stdout",
     "file",
-    "pipe",
     "webhook",
+    "pipe",
     "elasticsearch",
     "opensearch",
     "loki",

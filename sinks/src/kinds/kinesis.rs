@@ -108,8 +108,7 @@ impl Kinesis {
 }
 
 fn record(item: &Item) -> Result<Record, Refusal> {
-    let uid = &item.enriched()?.event.metadata.uid;
-    let partition_key = aws::identifier(if uid.is_empty() { &item.identity } else { uid }, LONGEST_KEY);
+    let partition_key = aws::group_id(item, LONGEST_KEY)?;
     aws::fits(item.body.len() + partition_key.len(), LARGEST, "a record of Kinesis")?;
     Ok(Record { data: BASE64.encode(&item.body), partition_key })
 }

@@ -26,7 +26,7 @@ use crate::{
     keys::Keys,
     registry::{Built, Defaults},
     render::{Body, LayoutKey, Secrecy, Text, TextKey, Texts},
-    sink::{Item, Refusal, SendError, Sink},
+    sink::{Item, Refusal, SendError, Sink, encoded},
     tls::Tls,
 };
 
@@ -217,7 +217,7 @@ impl Loki {
             streams.entry(self.labels.of(item)?).or_default().push(self.entry(item, at)?);
         }
         let streams = streams.into_iter().map(|(stream, values)| Stream { stream, values }).collect();
-        to_go_json(&Push { streams }).map_err(|error| Refusal::permanent(format!("cannot be encoded: {error}")))
+        encoded(to_go_json(&Push { streams }))
     }
 
     fn entry(&self, item: &Item, at: Option<Timestamp>) -> Result<Entry, Refusal> {

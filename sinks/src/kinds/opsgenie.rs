@@ -21,7 +21,7 @@ use crate::{
     keys::Keys,
     registry::Built,
     render::{Body, Secrecy, Text, TextKey, Texts},
-    sink::{Item, Refusal, SendError, Sink},
+    sink::{Item, Refusal, SendError, Sink, encoded},
     summary::{self, shorten},
     tls::Tls,
 };
@@ -179,7 +179,7 @@ impl Opsgenie {
 
 /// As Go's `json.Encoder` writes it, with a line feed at the end.
 fn encode(alert: &Alert) -> Result<Bytes, Refusal> {
-    let mut body = to_go_json(alert).map_err(|error| Refusal::permanent(format!("cannot be encoded: {error}")))?;
+    let mut body = encoded(to_go_json(alert))?;
     body.push(b'\n');
     Ok(body.into())
 }

@@ -23,7 +23,7 @@ use crate::{
     keys::Keys,
     registry::{Built, Defaults},
     render::{Body, LayoutKey, Secrecy, Text, TextKey, Texts},
-    sink::{Item, Refusal, SendError, Sink},
+    sink::{Item, Refusal, SendError, Sink, encoded},
     tls::Tls,
 };
 
@@ -164,8 +164,7 @@ impl Pubsub {
 
     fn encode(&self, batch: &[Item]) -> Result<Bytes, Refusal> {
         let messages = batch.iter().map(|item| self.message(item)).collect::<Result<_, _>>()?;
-        let body = serde_json::to_vec(&Publish { messages });
-        body.map(Bytes::from).map_err(|error| Refusal::permanent(format!("cannot be encoded: {error}")))
+        encoded(serde_json::to_vec(&Publish { messages })).map(Bytes::from)
     }
 
     fn message<'a>(&'a self, item: &'a Item) -> Result<Message<'a>, Refusal> {

@@ -28,7 +28,7 @@ use crate::{
     keys::Keys,
     registry::Built,
     render::{Body, Secrecy, Text, TextKey, Texts},
-    sink::{Item, Refusal, SendError, Sink},
+    sink::{Item, Refusal, SendError, Sink, encoded},
     summary,
     tls::Tls,
 };
@@ -251,7 +251,7 @@ impl Slack {
                 blocks: (),
                 footer: self.footer.of(item)?,
             };
-            let json = to_go_json(&[attachment]).map_err(|error| Refusal::permanent(format!("cannot be encoded: {error}")))?;
+            let json = encoded(to_go_json(&[attachment]))?;
             arguments.push(("attachments", String::from_utf8_lossy(&json).into_owned()));
         }
         arguments.push(("channel", self.channel.of(item)?));

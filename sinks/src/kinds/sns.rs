@@ -92,9 +92,8 @@ impl Sink for Sns {
                 let said = Said::new(&text("Code"), &text("Message"), text("SenderFault") != "true");
                 Some((text("Id").parse().ok()?, said))
             });
-            let failed = failed
-                .map_err(|error| SendError::outage(format!("{} was answered with what is none of its answers: {error}", PUBLISH.name)))?;
-            aws::settle(&failed.into_iter().flatten().collect::<Vec<_>>(), batch.len(), PUBLISH)
+            let failed: Vec<_> = aws::answered(failed, PUBLISH)?.into_iter().flatten().collect();
+            aws::settle(&failed, batch.len(), PUBLISH)
         })
     }
 }

@@ -18,7 +18,7 @@ use crate::{
     keys::Keys,
     registry::Built,
     render::{Body, LayoutKey, TextKey},
-    sink::{Item, Refusal, SendError, Sink},
+    sink::{Item, Refusal, SendError, Sink, encoded},
     summary,
     tls::Tls,
 };
@@ -121,7 +121,7 @@ fn card(format: Format, text: &str) -> Result<Vec<u8>, Refusal> {
             }],
         }),
     };
-    to_go_json(&card).map_err(|error| Refusal::permanent(format!("cannot be encoded: {error}")))
+    encoded(to_go_json(&card))
 }
 
 /// A value as Go's `%s` prints it, except that what is not there is nothing.

@@ -5,15 +5,15 @@
 
 use std::{future::Future, panic::AssertUnwindSafe, pin::Pin, time::Instant};
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Result, ensure};
 use data_encoding::BASE64;
 use futures_util::FutureExt as _;
-use herald_common::bus::header;
 use herald_testkit::{servers::Certificates, tools::Tool, wait};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::{
-    fixture::{BOUND, Fixture, identity},
+    events::{RECEIVER, events, is_kept, no_dead_letters, publish, retried, shows},
+    fixture::{BOUND, Fixture},
     kind::{Kind, Not, SECRET, quoted},
     log,
     table::say,
@@ -33,8 +33,6 @@ pub(crate) const CHECKS: [&str; 10] = [
     "besides",
 ];
 
-/// The only receiver.
-const RECEIVER: &str = "r";
 /// With the bad one as many as fit into a batch.
 const GOOD: usize = 19;
 
@@ -175,31 +173,6 @@ async fn start<K: Kind>(keys: &str) -> Fixture {
     sinks
 }
 
-/// An event as it is exported, with what texts may hold.
-pub(crate) fn event(name: &str) -> Value {
-    let now = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
-    json!({
-        "metadata": {"name": name, "namespace": "shop", "uid": name, "resourceVersion": "7", "creationTimestamp": now},
-        "reason": "BackOff", "message": format!("<{name}> \"said\" ünï & 日本"), "source": {"component": "kubelet"},
-        "firstTimestamp": now, "lastTimestamp": now, "count": 3, "type": "Warning", "eventTime": null,
-        "reportingComponent": "", "reportingInstance": "", "clusterName": "c",
-        "involvedObject": {
-            "kind": "Pod", "namespace": "shop", "name": name, "uid": "u", "apiVersion": "v1", "deleted": false, "labels": {"app": "x"}
-        }
-    })
-}
-
-fn events(place: &str, count: usize) -> Vec<Value> {
-    (0..count).map(|number| event(&format!("{place}-{number}"))).collect()
-}
-
-async fn publish(sinks: &Fixture, events: &[Value]) {
-    for event in events {
-        let name = event["metadata"]["name"].as_str().unwrap_or_default();
-        sinks.publish_payload(RECEIVER, name, event.to_string().into_bytes(), "application/json").await;
-    }
-}
-
 /// Starts sinks with one receiver, and waits until it has delivered these events.
 #[cfg_attr(not(feature = "kafka"), expect(dead_code, reason = "only kinds that may be left out need it"))]
 pub(crate) async fn delivered<K: Kind>(keys: &str, events: &[Value]) -> Result<Fixture> {
@@ -208,56 +181,6 @@ pub(crate) async fn delivered<K: Kind>(keys: &str, events: &[Value]) -> Result<F
     sinks.settled(RECEIVER).await;
     no_dead_letters(&sinks).await?;
     Ok(sinks)
-}
-
-/// Waits until a place shows all of these, and fails when it shows anything else, or one of them twice and `once` forbids it.
-async fn shows<K: Kind>(kind: &K, place: &str, events: &[Value], once: bool) -> Result<()> {
-    let sorted = |mut texts: Vec<String>| {
-        texts.sort_unstable();
-        if !once {
-            texts.dedup();
-        }
-        texts
-    };
-    let wanted = sorted(events.iter().map(|event| K::shown(event).to_string()).collect());
-    let mut last = Ok(Vec::new());
-    let all_there = async {
-        loop {
-            last = kind.arrived(place).await.map(|arrived| sorted(arrived.iter().map(Value::to_string).collect()));
-            if last.as_ref().is_ok_and(|arrived| wanted.iter().all(|text| arrived.binary_search(text).is_ok())) {
-                return;
-            }
-            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-        }
-    };
-    let _ = tokio::time::timeout(BOUND, all_there).await;
-    let arrived = last.context("could not read what arrived")?;
-    if arrived == wanted {
-        return Ok(());
-    }
-    let missing: Vec<_> = wanted.iter().filter(|text| arrived.binary_search(text).is_err()).collect();
-    let more: Vec<_> = arrived.iter().filter(|text| wanted.binary_search(text).is_err()).collect();
-    anyhow::bail!(
-        "{} of {} wanted: {} missing, such as {:?}, {} others, such as {:?}",
-        arrived.len(),
-        wanted.len(),
-        missing.len(),
-        missing.first(),
-        more.len(),
-        more.first()
-    )
-}
-
-async fn no_dead_letters(sinks: &Fixture) -> Result<()> {
-    let letters = sinks.dead(RECEIVER).await;
-    let reasons: Vec<_> = letters.iter().map(|letter| letter.headers.get(header::DEAD_REASON)).collect();
-    ensure!(reasons.is_empty(), "dead letters: {reasons:?}");
-    Ok(())
-}
-
-/// Waits until what was sent had to be sent again.
-async fn retried(sinks: &Fixture, times: u64) -> Result<()> {
-    wait::until("attempts to be repeated", BOUND, || async { sinks.metric("retried", RECEIVER) >= times }).await
 }
 
 /// Delivers events with these keys, without a dead letter.
@@ -299,18 +222,6 @@ async fn survives_a_restart<K: Kind>(kind: &mut K) -> Result<()> {
     sinks.settled(RECEIVER).await;
     shows(kind, place, &events, K::EXACTLY_ONCE).await?;
     no_dead_letters(&sinks).await
-}
-
-/// Whether the dead letters are this event alone, with what the server said of it.
-async fn is_kept(sinks: &Fixture, event: &Value, reason: &str) -> Result<()> {
-    let letters = sinks.dead(RECEIVER).await;
-    ensure!(letters.len() == 1, "{} dead letters", letters.len());
-    let of = |name| letters[0].headers.get(name).unwrap_or_default();
-    let name = event["metadata"]["name"].as_str().unwrap_or_default();
-    ensure!(of(header::IDENTITY) == identity(name), "the dead letter is {}", of(header::IDENTITY));
-    ensure!(letters[0].payload == event.to_string(), "the dead letter is not the event");
-    ensure!(of(header::DEAD_REASON).contains(reason), "its reason is {:?} and does not say {reason:?}", of(header::DEAD_REASON));
-    Ok(())
 }
 
 async fn keeps_what_is_refused<K: Kind>(kind: &mut K) -> Result<()> {

@@ -91,8 +91,11 @@ pub(crate) trait Kind: Sized {
     /// Makes the place take nothing for now.
     async fn throttle(&mut self, place: &str) -> Result<()>;
 
-    /// Ends that; looks whether a pause that the server asked for was kept.
-    async fn relieve(&mut self, place: &str) -> Result<()>;
+    /// Ends that; looks whether a pause that the server asked for was kept. By default there is nothing to end.
+    async fn relieve(&mut self, place: &str) -> Result<()> {
+        let _ = place;
+        Ok(())
+    }
 
     /// Makes a server that asks for credentials, and a receiver whose are wrong.
     async fn wrong_credentials(&mut self, place: &str) -> Result<Wrong>;
@@ -100,11 +103,15 @@ pub(crate) trait Kind: Sized {
     /// Starts a server that speaks TLS alone, and with [`Kind::asks_for_certificate`] hears only clients that have a certificate.
     async fn start_tls(certificates: &Certificates) -> Result<Self>;
 
-    /// Whether it does.
-    fn asks_for_certificate() -> Result<()>;
+    /// Whether it does: by default.
+    fn asks_for_certificate() -> Result<()> {
+        Ok(())
+    }
 
     /// As [`Kind::keys`], with `tls: {…}` as given where the server speaks TLS.
-    fn tls_keys(&self, place: &str, tls: &str) -> String;
+    fn tls_keys(&self, place: &str, tls: &str) -> String {
+        with(&self.keys(place), &format!("tls: {tls}"))
+    }
 
     /// What this product promises besides.
     async fn besides(&mut self) -> Result<()> {
@@ -115,6 +122,12 @@ pub(crate) trait Kind: Sized {
 /// Keys with more of them: `{a: 1}` and `b: 2` are `{a: 1, b: 2}`.
 pub(crate) fn with(keys: &str, more: &str) -> String {
     format!("{}, {more}}}", keys.strip_suffix('}').expect("keys stand between braces"))
+}
+
+/// TLS settings with the authority's certificate and the client's.
+pub(crate) fn client_tls(certificates: &Certificates) -> String {
+    let file = |name| quoted(&certificates.file(name));
+    format!("{{caFile: {}, certFile: {}, keyFile: {}}}", file("ca.crt"), file("client.crt"), file("client.key"))
 }
 
 /// A path in YAML between braces.

@@ -11,6 +11,7 @@
 //! there. Without a kind named nothing runs: the servers take minutes.
 
 mod check;
+mod events;
 #[path = "../it/fixture.rs"]
 #[expect(dead_code, reason = "the other tests need more of it")]
 mod fixture;

@@ -22,13 +22,12 @@ use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
 use super::{
-    Shared,
     counters::Counters,
     faults::{Fault, Faults, WatchTrouble},
     generate::{self, Generation},
     http::respond,
     kinds::Kind,
-    put_exact,
+    state::{Shared, put_exact},
 };
 
 #[derive(Deserialize)]

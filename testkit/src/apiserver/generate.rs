@@ -10,7 +10,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
-use super::{Shared, State, kinds::Kind, object, write};
+use super::{
+    kinds::Kind,
+    object,
+    state::{Shared, State},
+    write,
+};
 
 const TICK: Duration = Duration::from_millis(5);
 /// How many events are written while the store is locked.

@@ -13,13 +13,14 @@ use hyper::body::Incoming;
 use serde_json::{Value, json};
 
 use super::{
-    Shared, admin,
+    admin,
     counters::Recorded,
     discovery,
     faults::{Asked, Trouble, WatchTrouble},
     kinds::Kind,
     object,
     selector::Selector,
+    state::Shared,
     table, watch,
     write::{self, Failure},
 };

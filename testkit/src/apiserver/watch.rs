@@ -16,11 +16,11 @@ use tokio::{
 };
 
 use super::{
-    Shared,
     faults::{WatchTrouble, is_called},
     http::{Call, Format, render, respond},
     object,
     selector::Selector,
+    state::Shared,
     store::{Change, ChangeKind},
     write::Failure,
 };

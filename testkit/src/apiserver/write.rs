@@ -12,11 +12,11 @@ use rand::RngExt as _;
 use serde_json::{Value, json};
 
 use super::{
-    State,
     http::{Call, respond},
     kinds::Kind,
-    limit_events, object,
+    object,
     selector::Selector,
+    state::{State, limit_events},
 };
 
 /// A refusal.

@@ -2,8 +2,10 @@
 
 use std::{collections::HashMap, path::Path};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use serde::Deserialize;
+
+use crate::scratch::json_lines;
 
 /// Every request is logged when a watch starts and when it is answered; GETs with the answer, because its kind tells whether the
 /// whole object was read or its metadata only.
@@ -51,15 +53,9 @@ pub struct AuditRecord {
 
 /// Reads the log. A line that is being written is left for the next time.
 pub(super) fn read(path: &Path) -> Result<Vec<AuditRecord>> {
-    let text = match std::fs::read_to_string(path) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        text => text.with_context(|| format!("could not read the audit log {}", path.display()))?,
-    };
-    let finished = text.rfind('\n').map_or("", |end| &text[..end]);
     let mut positions = HashMap::new();
     let mut records = Vec::new();
-    for line in finished.lines() {
-        let entry: Entry = serde_json::from_str(line).with_context(|| format!("not a line of an audit log: {line}"))?;
+    for entry in json_lines::<Entry>(path)? {
         let position = *positions.entry(entry.audit_id.clone()).or_insert(records.len());
         if position == records.len() {
             records.push(entry.into());

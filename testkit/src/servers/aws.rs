@@ -23,13 +23,12 @@ use serde_json::{Value, json};
 use tokio_rustls::TlsAcceptor;
 
 pub use self::signature::{KEY_ID, SECRET, verify};
-use super::moto::REGION;
+use super::{moto::REGION, url};
 use crate::{
     certs::Identity,
     client,
-    receiver::acceptor,
     scratch::{Port, Scratch},
-    serve::{Cut, Handler, Server},
+    serve::{Cut, Handler, Server, acceptor},
 };
 
 /// What is behind a door.
@@ -79,7 +78,7 @@ impl Shared {
 impl Door {
     /// Opens a door of a service, named as in signatures; with an identity it speaks TLS.
     pub async fn open(service: &'static str, behind: Behind, identity: Option<&Identity>) -> Result<Self> {
-        let client = client::builder().tls_certs_only([]).build()?;
+        let client = client::with(None)?;
         let shared = Arc::new(Shared { service, behind, client, state: Mutex::default() });
         let tls = identity.map(|identity| acceptor(identity, None)).transpose()?;
         let mut door = Self { shared, server: None, tls, port: Port::take()?, folder: Scratch::new("door")? };
@@ -104,8 +103,7 @@ impl Door {
 
     /// Where it is, without a slash at the end; with TLS the host is `localhost`.
     pub fn url(&self) -> String {
-        let (scheme, host) = if self.tls.is_some() { ("https", "localhost") } else { ("http", "127.0.0.1") };
-        format!("{scheme}://{host}:{}", self.port.number())
+        url(self.tls.is_some(), self.port.number())
     }
 
     /// Writes a credentials file of AWS's with the right key id and this secret, and returns its path.

@@ -20,11 +20,10 @@ use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
 use tokio_rustls::TlsAcceptor;
 
-use super::Certificates;
+use super::{Certificates, url};
 use crate::{
-    receiver::acceptor,
     scratch::Port,
-    serve::{Cut, Handler, Server, broken_body},
+    serve::{Cut, Handler, Server, acceptor, broken_body},
 };
 
 /// The project of everything.
@@ -106,7 +105,7 @@ impl BigQuery {
 
     /// Its address.
     pub fn url(&self) -> String {
-        if self.tls.is_some() { format!("https://localhost:{}", self.port.number()) } else { format!("http://{}", self.address()) }
+        url(self.tls.is_some(), self.port.number())
     }
 
     fn address(&self) -> SocketAddr {

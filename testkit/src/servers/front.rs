@@ -12,17 +12,11 @@ use http::{Request, Response, StatusCode, header};
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 
-use super::Certificates;
+use super::{Certificates, PASSWORD, USER, url};
 use crate::{
     client,
-    receiver::acceptor,
-    serve::{Cut, Handler, Server},
+    serve::{Cut, Handler, Server, acceptor},
 };
-
-/// The user that is let through.
-pub const USER: &str = "tester";
-/// The user's password.
-pub const PASSWORD: &str = "tester-secret";
 
 /// A running proxy. It ends when it is dropped.
 pub struct Front {
@@ -39,7 +33,7 @@ struct Behind {
 impl Front {
     /// Starts one for a server of plain HTTP at `url`; with certificates it speaks HTTPS with clients that have one.
     pub async fn start(url: &str, secure: Option<&Certificates>) -> Result<Self> {
-        let client = client::builder().tls_certs_only([]).build()?;
+        let client = client::with(None)?;
         let login = format!("Basic {}", BASE64.encode(format!("{USER}:{PASSWORD}").as_bytes()));
         let behind = Arc::new(Behind { client, url: url.to_owned(), login });
         let handler: Handler = Arc::new(move |request| {
@@ -53,11 +47,7 @@ impl Front {
 
     /// Its address.
     pub fn url(&self) -> String {
-        if self.is_secure {
-            format!("https://localhost:{}", self.server.address().port())
-        } else {
-            format!("http://{}", self.server.address())
-        }
+        url(self.is_secure, self.server.address().port())
     }
 }
 

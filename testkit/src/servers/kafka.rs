@@ -9,7 +9,7 @@ use tokio::{
     time::timeout,
 };
 
-use super::{Certificates, Server};
+use super::{Certificates, PASSWORD, Server, USER};
 use crate::{
     certs::Identity,
     scratch::Port,
@@ -18,11 +18,6 @@ use crate::{
 
 /// Apache Kafka.
 pub const KAFKA: Tool = Tool::Receiver(&Recipe { name: "kafka", script: include_str!("../../tools/kafka.sh"), program: None });
-
-/// The user of the listeners that ask for a login, whatever the mechanism.
-pub const USER: &str = "tester";
-/// The user's password.
-pub const PASSWORD: &str = "tester-secret";
 
 /// Any id will do.
 const CLUSTER: &str = "aY0LHBPoSBumMPOE8XnDSQ";

@@ -3,10 +3,10 @@
 use std::{collections::BTreeSet, fs, process::Command, sync::Mutex};
 
 use anyhow::{Context as _, Result, ensure};
-use reqwest::{Certificate, Client, StatusCode};
+use reqwest::{Client, StatusCode};
 use serde_json::Value;
 
-use super::{BOUND, Certificates, Server};
+use super::{BOUND, Certificates, Server, url};
 use crate::{
     client,
     scratch::Port,
@@ -59,13 +59,8 @@ impl Loki {
             command.arg(format!("-config.file={}", scratch.write("loki.yaml", &config)?.display()));
             Ok(command)
         })?;
-        let client = match secure {
-            None => client::builder().tls_certs_only([]),
-            Some(certificates) => client::builder().tls_certs_only([Certificate::from_pem(certificates.authority.as_bytes())?]).identity(
-                reqwest::Identity::from_pem(format!("{}{}", certificates.client.certificate, certificates.client.key).as_bytes())?,
-            ),
-        };
-        let mut this = Self { server, client: client.build()?, is_secure: secure.is_some(), throttled: Mutex::default(), _grpc: grpc };
+        let mut this =
+            Self { server, client: client::with(secure)?, is_secure: secure.is_some(), throttled: Mutex::default(), _grpc: grpc };
         this.start_again().await?;
         Ok(this)
     }
@@ -77,21 +72,13 @@ impl Loki {
 
     /// Starts it again where it was, with the lines it had.
     pub async fn start_again(&mut self) -> Result<()> {
-        let (client, url) = (self.client.clone(), format!("{}/ready", self.url()));
-        let is_ready = || {
-            let asked = client.get(&url).send();
-            async move { asked.await.is_ok_and(|answer| answer.status().is_success()) }
-        };
-        self.server.start(is_ready).await
+        let ready = format!("{}/ready", self.url());
+        self.server.start(|| client::succeeds(self.client.get(&ready))).await
     }
 
     /// Its address.
     pub fn url(&self) -> String {
-        if self.is_secure {
-            format!("https://localhost:{}", self.server.address().port())
-        } else {
-            format!("http://{}", self.server.address())
-        }
+        url(self.is_secure, self.server.address().port())
     }
 
     /// Lets a tenant send next to nothing, or as much as it likes, and waits until that holds.

@@ -40,7 +40,7 @@ impl Moto {
             command.env("PYTHONDONTWRITEBYTECODE", "1").current_dir(scratch.path());
             Ok(command)
         })?;
-        let mut this = Self { server, client: client::builder().tls_certs_only([]).build()? };
+        let mut this = Self { server, client: client::with(None)? };
         let health = format!("{}/moto-api/data.json", this.url());
         this.server.start(|| async { client::get(&health).await.is_some() }).await?;
         Ok(this)

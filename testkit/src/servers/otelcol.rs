@@ -2,12 +2,12 @@
 
 use std::{fs, net::TcpStream, process::Command};
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use serde_json::Value;
 
-use super::{Certificates, Server};
+use super::{Certificates, Server, url};
 use crate::{
-    scratch::Port,
+    scratch::{Port, json_lines},
     tools::{Recipe, Tool},
 };
 
@@ -100,25 +100,19 @@ impl Collector {
 
     /// Its address for HTTP.
     pub fn http(&self) -> String {
-        self.url(self.server.address().port())
+        url(self.is_secure, self.server.address().port())
     }
 
     /// Its address for gRPC.
     pub fn grpc(&self) -> String {
-        self.url(self.grpc.number())
-    }
-
-    fn url(&self, port: u16) -> String {
-        if self.is_secure { format!("https://localhost:{port}") } else { format!("http://127.0.0.1:{port}") }
+        url(self.is_secure, self.grpc.number())
     }
 
     /// All records so far, each with its `resource`: OTLP's JSON.
     pub fn records(&self) -> Result<Vec<Value>> {
-        let text = fs::read_to_string(self.server.folder().join("logs.jsonl")).unwrap_or_default();
         let mut records = Vec::new();
         let lists = |value: &Value, name: &str| value[name].as_array().cloned().unwrap_or_default();
-        for line in text.split_inclusive('\n').filter(|line| line.ends_with('\n')) {
-            let export: Value = serde_json::from_str(line).context("a line of the Collector's file")?;
+        for export in json_lines::<Value>(&self.server.folder().join("logs.jsonl"))? {
             for resource in lists(&export, "resourceLogs") {
                 for mut record in lists(&resource, "scopeLogs").iter().flat_map(|scope| lists(scope, "logRecords")) {
                     record["resource"] = resource["resource"].clone();

@@ -3,10 +3,10 @@
 use std::process::Command;
 
 use anyhow::{Result, ensure};
-use reqwest::{Certificate, Client, Identity};
+use reqwest::Client;
 use serde_json::Value;
 
-use super::{Certificates, Server, google::Account};
+use super::{Certificates, Server, google::Account, url};
 use crate::{
     client,
     tools::{Recipe, Tool},
@@ -40,13 +40,8 @@ impl PubSub {
             }
             Ok(command)
         })?;
-        let client = match secure {
-            None => client::builder().tls_certs_only([]),
-            Some((certificates, _)) => client::builder()
-                .tls_certs_only([Certificate::from_pem(certificates.authority.as_bytes())?])
-                .identity(Identity::from_pem(format!("{}{}", certificates.client.certificate, certificates.client.key).as_bytes())?),
-        };
-        let mut this = Self { server, client: client.build()?, is_secure: secure.is_some() };
+        let client = client::with(secure.map(|(certificates, _)| certificates))?;
+        let mut this = Self { server, client, is_secure: secure.is_some() };
         this.start_again().await?;
         Ok(this)
     }
@@ -58,21 +53,13 @@ impl PubSub {
 
     /// Starts it again where it was, with the messages it had.
     pub async fn start_again(&mut self) -> Result<()> {
-        let (client, url) = (self.client.clone(), format!("{}/messages", self.url()));
-        let is_ready = || {
-            let asked = client.get(&url).send();
-            async move { asked.await.is_ok_and(|answer| answer.status().is_success()) }
-        };
-        self.server.start(is_ready).await
+        let messages = format!("{}/messages", self.url());
+        self.server.start(|| client::succeeds(self.client.get(&messages))).await
     }
 
     /// Its address.
     pub fn url(&self) -> String {
-        if self.is_secure {
-            format!("https://localhost:{}", self.server.address().port())
-        } else {
-            format!("http://{}", self.server.address())
-        }
+        url(self.is_secure, self.server.address().port())
     }
 
     /// Makes a topic; where tokens are asked for, only the account can.

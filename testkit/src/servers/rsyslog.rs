@@ -2,11 +2,14 @@
 
 use std::{path::PathBuf, process::Command};
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use serde_json::Value;
 
 use super::{Certificates, Server};
-use crate::tools::{Recipe, Tool};
+use crate::{
+    scratch::json_lines,
+    tools::{Recipe, Tool},
+};
 
 /// rsyslog with its driver for TLS.
 pub const RSYSLOG: Tool =
@@ -72,14 +75,7 @@ impl Rsyslog {
 
     /// What it wrote so far: `raw`, `pri`, `facility`, `severity`, `protocol`, `timestamp`, `hostname`, `app`, `procid`, `msgid` and `msg` of each message.
     pub fn received(&self) -> Result<Vec<Value>> {
-        let text = match std::fs::read_to_string(self.server.folder().join(RECEIVED)) {
-            Ok(text) => text,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(error) => return Err(error).context("could not read what rsyslog wrote"),
-        };
-        // The last line may still be written.
-        let whole = text.rfind('\n').map_or("", |end| &text[..end]);
-        whole.lines().map(|line| serde_json::from_str(line).with_context(|| format!("no JSON: {line}"))).collect()
+        json_lines(&self.server.folder().join(RECEIVED))
     }
 }
 

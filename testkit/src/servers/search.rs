@@ -6,10 +6,10 @@
 use std::{fmt::Write as _, fs, path::PathBuf, process::Command};
 
 use anyhow::{Context as _, Result, ensure};
-use reqwest::{Certificate, Client, Method, Response};
+use reqwest::{Client, Method, Response};
 use serde_json::Value;
 
-use super::{Certificates, Server, not_as_root};
+use super::{Certificates, PASSWORD, Server, USER, not_as_root, url};
 use crate::{
     client,
     scratch::Port,
@@ -22,11 +22,6 @@ pub const OPENSEARCH: Tool =
 /// Elasticsearch.
 pub const ELASTICSEARCH: Tool =
     Tool::Receiver(&Recipe { name: "elasticsearch", script: include_str!("../../tools/elasticsearch.sh"), program: None });
-
-/// The user of a server that asks for a login.
-pub const USER: &str = "tester";
-/// The user's password.
-pub const PASSWORD: &str = "tester-secret";
 
 /// A running node.
 #[derive(Debug)]
@@ -91,13 +86,7 @@ impl SearchServer {
             }
             Ok(with_environment(not_as_root(&home.join("bin").join(product.name()))))
         })?;
-        let client = match secure {
-            None => client::builder().tls_certs_only([]),
-            Some(certificates) => client::builder().tls_certs_only([Certificate::from_pem(certificates.authority.as_bytes())?]).identity(
-                reqwest::Identity::from_pem(format!("{}{}", certificates.client.certificate, certificates.client.key).as_bytes())?,
-            ),
-        };
-        let mut this = Self { server, client: client.build()?, is_secure: secure.is_some(), _transport: transport };
+        let mut this = Self { server, client: client::with(secure)?, is_secure: secure.is_some(), _transport: transport };
         this.start_again().await?;
         Ok(this)
     }
@@ -109,21 +98,13 @@ impl SearchServer {
 
     /// Starts it again where it was, with the documents it had.
     pub async fn start_again(&mut self) -> Result<()> {
-        let (client, url) = (self.client.clone(), format!("{}/_cluster/health?wait_for_status=yellow&timeout=5s", self.url()));
-        let is_ready = || {
-            let asked = client.get(&url).basic_auth(USER, Some(PASSWORD)).send();
-            async move { asked.await.is_ok_and(|answer| answer.status().is_success()) }
-        };
-        self.server.start(is_ready).await
+        let health = format!("{}/_cluster/health?wait_for_status=yellow&timeout=5s", self.url());
+        self.server.start(|| client::succeeds(self.client.get(&health).basic_auth(USER, Some(PASSWORD)))).await
     }
 
     /// Its address.
     pub fn url(&self) -> String {
-        if self.is_secure {
-            format!("https://localhost:{}", self.server.address().port())
-        } else {
-            format!("http://{}", self.server.address())
-        }
+        url(self.is_secure, self.server.address().port())
     }
 
     /// The version it tells.

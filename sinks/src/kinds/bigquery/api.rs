@@ -16,7 +16,7 @@ use crate::{
     gcp::{self, Google},
     http::{Address, Answer},
     retry::pause,
-    sink::{Refusal, SendError},
+    sink::{SendError, encoded},
 };
 
 /// Batches whose failed jobs are remembered.
@@ -94,8 +94,7 @@ impl Api {
     }
 
     async fn insert(&self, job: &str, rows: &[&[u8]]) -> Result<Answer, SendError> {
-        let upload = self.target.upload(job, rows);
-        let (content_type, body) = upload.map_err(|error| SendError::Refused(Refusal::permanent(format!("cannot be encoded: {error}"))))?;
+        let (content_type, body) = encoded(self.target.upload(job, rows)).map_err(SendError::Refused)?;
         let request = self.upload.post().header(CONTENT_TYPE, content_type).body(body);
         self.google.call(request, self.upload.shown(), ANSWER).await
     }

@@ -21,8 +21,8 @@ use herald_testkit::{
 use serde_json::{Value, json};
 
 use crate::{
-    check::event,
-    kind::{Kind, Refused, SECRET, Wrong, not, quoted, with},
+    events::event,
+    kind::{Kind, Refused, SECRET, Wrong, not, quoted},
 };
 
 /// A service, as far as it differs from the others.
@@ -179,10 +179,6 @@ impl<S: Service> Kind for Aws<S> {
 
     fn asks_for_certificate() -> Result<()> {
         not("AWS asks nobody for a certificate: requests are signed")
-    }
-
-    fn tls_keys(&self, place: &str, tls: &str) -> String {
-        with(&self.keys(place), &format!("tls: {tls}"))
     }
 }
 

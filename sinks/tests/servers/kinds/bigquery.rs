@@ -1,6 +1,6 @@
 //! `bigquery` and a stand-in for it, written from its REST reference; a place is a table.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::{Result, ensure};
 use herald_testkit::{
@@ -10,13 +10,14 @@ use herald_testkit::{
         google::Account,
     },
     tools::Tool,
+    wait,
 };
 use serde_json::{Map, Value, json};
 
 use crate::{
-    check::event,
-    fixture::Fixture,
-    kind::{Kind, Refused, SECRET, Wrong, quoted, with},
+    events::{RECEIVER, event, events, publish},
+    fixture::{BOUND, Fixture},
+    kind::{Kind, Refused, SECRET, Wrong, client_tls, quoted, with},
 };
 
 pub(crate) struct Bigquery {
@@ -36,30 +37,26 @@ impl Bigquery {
         self.server.set_mood(place, Some(mood));
         let jobs = self.server.number_of_jobs();
         let mut sinks = Fixture::prepare(&format!("receivers:\n- {{name: r, bigquery: {}}}\n", self.keys(place))).await;
-        for event in events {
-            let name = event["metadata"]["name"].as_str().unwrap_or_default();
-            sinks.publish_payload("r", name, event.to_string().into_bytes(), "application/json").await;
-        }
+        publish(&sinks, events).await;
         sinks.run().await;
-        sinks.settled("r").await;
+        sinks.settled(RECEIVER).await;
         Ok((sinks, self.server.number_of_jobs() - jobs))
     }
 }
 
 impl Bigquery {
-    /// Events that come one by one make a job when an event is there, and then one in each interval, however long this machine takes.
+    /// The first event makes a job at once; what comes after it makes one in each interval, however long this machine takes.
     async fn jobs_have_their_turns(&self) -> Result<()> {
-        const INTERVAL: u64 = 5;
+        const INTERVAL: u64 = 3;
         let keys = self.keys("turns").replace("interval_seconds: 1", &format!("interval_seconds: {INTERVAL}"));
         let sinks = Fixture::start(&format!("- {{name: r, bigquery: {keys}}}\n")).await;
         let (before, began) = (self.server.number_of_jobs(), Instant::now());
-        for number in 0..30 {
-            let name = format!("turn-{number}");
-            sinks.publish_payload("r", &name, event(&name).to_string().into_bytes(), "application/json").await;
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
-        sinks.settled("r").await;
-        let (jobs, most) = (self.server.number_of_jobs() - before, 2 + usize::try_from(began.elapsed().as_secs() / INTERVAL)?);
+        let events = events("turn", 30);
+        publish(&sinks, &events[..1]).await;
+        wait::until("the first row", BOUND, || async { self.server.rows("turns").len() == 1 }).await?;
+        publish(&sinks, &events[1..]).await;
+        sinks.settled(RECEIVER).await;
+        let (jobs, most) = (self.server.number_of_jobs() - before, 1 + usize::try_from(began.elapsed().as_secs() / INTERVAL)?);
         ensure!(jobs <= most && self.server.rows("turns").len() == 30, "{jobs} jobs instead of at most {most}");
         Ok(())
     }
@@ -135,9 +132,7 @@ impl Kind for Bigquery {
     async fn wrong_credentials(&mut self, place: &str) -> Result<Wrong> {
         let (certificates, other) = (Certificates::new()?, Account::new(SECRET)?);
         let secure = Self::with(Some(&certificates)).await?;
-        let file = |name| quoted(&certificates.file(name));
-        let tls = format!("{{caFile: {}, certFile: {}, keyFile: {}}}", file("ca.crt"), file("client.crt"), file("client.key"));
-        let keys = with(&secure.keys(place), &format!("tls: {tls}, credentials_path: {}", quoted(&other.file())));
+        let keys = with(&secure.keys(place), &format!("tls: {}, credentials_path: {}", client_tls(&certificates), quoted(&other.file())));
         self.secure = Some(Box::new((secure, certificates, other)));
         Ok(Wrong { keys, said: "answered 401 Unauthorized: UNAUTHENTICATED: Request had invalid authentication credentials" })
     }
@@ -146,17 +141,13 @@ impl Kind for Bigquery {
         Self::with(Some(certificates)).await
     }
 
-    fn asks_for_certificate() -> Result<()> {
-        Ok(())
-    }
-
     fn tls_keys(&self, place: &str, tls: &str) -> String {
         with(&self.keys(place), &format!("tls: {tls}, credentials_path: {}", quoted(&self.account.file())))
     }
 
     /// A lost answer loads nothing twice, and a bad row that BigQuery does not name is found by few jobs.
     async fn besides(&mut self) -> Result<()> {
-        let good: Vec<Value> = (0..100).map(|number| event(&format!("besides-{number}"))).collect();
+        let good = events("besides", 100);
         let (sinks, jobs) = self.deliver("lossy", Mood::Lossy, &good).await?;
         ensure!(sinks.metric("retried", "r") > 0 && jobs == 1, "the answer was lost, and {jobs} jobs were begun");
         ensure!(self.server.rows("lossy").len() == good.len(), "{} rows", self.server.rows("lossy").len());

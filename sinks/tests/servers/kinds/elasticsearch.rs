@@ -3,8 +3,8 @@
 use anyhow::{Result, ensure};
 use herald_testkit::{
     servers::{
-        Certificates,
-        search::{ELASTICSEARCH, PASSWORD, SearchServer, USER},
+        Certificates, PASSWORD, USER,
+        search::{ELASTICSEARCH, SearchServer},
     },
     tools::Tool,
 };
@@ -12,8 +12,9 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::{
-    check::{deliver, event},
-    kind::{Kind, Refused, SECRET, Wrong, with},
+    check::deliver,
+    events::event,
+    kind::{Kind, Refused, SECRET, Wrong, client_tls, with},
 };
 
 pub(crate) struct Elasticsearch {
@@ -67,9 +68,7 @@ impl Kind for Elasticsearch {
     async fn wrong_credentials(&mut self, place: &str) -> Result<Wrong> {
         let certificates = Certificates::new()?;
         let node = SearchServer::start(ELASTICSEARCH, Some(&certificates)).await?;
-        let file = |name| certificates.file(name).display().to_string();
-        let tls = format!("{{caFile: {}, certFile: {}, keyFile: {}}}", file("ca.crt"), file("client.crt"), file("client.key"));
-        let keys = with(&keys(&node.url(), place), &format!("username: {USER}, password: {SECRET}, tls: {tls}"));
+        let keys = with(&login(&node.url(), place, SECRET), &format!("tls: {}", client_tls(&certificates)));
         self.secure = Some((node, certificates));
         Ok(Wrong { keys, said: "answered 401 Unauthorized" })
     }
@@ -78,12 +77,8 @@ impl Kind for Elasticsearch {
         Ok(Self { node: SearchServer::start(ELASTICSEARCH, Some(certificates)).await?, secure: None })
     }
 
-    fn asks_for_certificate() -> Result<()> {
-        Ok(())
-    }
-
     fn tls_keys(&self, place: &str, tls: &str) -> String {
-        with(&keys(&self.node.url(), place), &format!("username: {USER}, password: {PASSWORD}, tls: {tls}"))
+        with(&login(&self.node.url(), place, PASSWORD), &format!("tls: {tls}"))
     }
 
     async fn besides(&mut self) -> Result<()> {
@@ -94,6 +89,11 @@ impl Kind for Elasticsearch {
 
 pub(super) fn keys(url: &str, place: &str) -> String {
     format!("{{hosts: [\"{url}\"], index: {place}}}")
+}
+
+/// The keys of a receiver that logs in.
+pub(super) fn login(url: &str, place: &str, password: &str) -> String {
+    with(&keys(url, place), &format!("username: {USER}, password: {password}"))
 }
 
 /// A mapping that one of the event's fields does not fit.

@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use crate::{
     fixture::BOUND,
-    kind::{Kind, Refused, SECRET, Wrong, with},
+    kind::{Kind, Refused, SECRET, Wrong},
 };
 
 /// The credentials that are right.
@@ -160,13 +160,5 @@ impl<P: Product> Kind for Faked<P> {
 
     async fn start_tls(certificates: &Certificates) -> Result<Self> {
         Ok(Self::new(WebhookReceiver::start_tls(&certificates.server, Some(&certificates.authority)).await?))
-    }
-
-    fn asks_for_certificate() -> Result<()> {
-        Ok(())
-    }
-
-    fn tls_keys(&self, place: &str, tls: &str) -> String {
-        with(&self.keys(place), &format!("tls: {tls}"))
     }
 }

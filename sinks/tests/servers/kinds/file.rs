@@ -1,7 +1,11 @@
 //! `file` and the file system; a place is a file.
 
 use anyhow::Result;
-use herald_testkit::{scratch::Scratch, servers::Certificates, tools::Tool};
+use herald_testkit::{
+    scratch::{Scratch, json_lines},
+    servers::Certificates,
+    tools::Tool,
+};
 use serde_json::Value;
 
 use crate::kind::{Kind, Refused, Wrong, not, quoted};
@@ -20,7 +24,7 @@ impl Kind for File {
     }
 
     async fn product(&self) -> Result<String> {
-        Ok("the file system".to_owned())
+        Ok("the file system, the folder taken away instead of a restart".to_owned())
     }
 
     fn keys(&self, place: &str) -> String {
@@ -28,7 +32,7 @@ impl Kind for File {
     }
 
     async fn arrived(&self, place: &str) -> Result<Vec<Value>> {
-        lines(&std::fs::read_to_string(self.0.path().join("files").join(place)).unwrap_or_default())
+        json_lines(&self.0.path().join("files").join(place))
     }
 
     /// The folder is another: what is there cannot be written.
@@ -50,10 +54,6 @@ impl Kind for File {
         not("a file takes events as fast as they come")
     }
 
-    async fn relieve(&mut self, _: &str) -> Result<()> {
-        Ok(())
-    }
-
     async fn wrong_credentials(&mut self, _: &str) -> Result<Wrong> {
         not(NO_SERVER)
     }
@@ -61,18 +61,4 @@ impl Kind for File {
     async fn start_tls(_: &Certificates) -> Result<Self> {
         not(NO_SERVER)
     }
-
-    fn asks_for_certificate() -> Result<()> {
-        not(NO_SERVER)
-    }
-
-    fn tls_keys(&self, place: &str, _: &str) -> String {
-        self.keys(place)
-    }
-}
-
-/// The events of JSON lines, the last one perhaps half written.
-pub(super) fn lines(text: &str) -> Result<Vec<Value>> {
-    let whole = text.rfind('\n').map_or("", |end| &text[..end]);
-    whole.lines().map(|line| Ok(serde_json::from_str(line)?)).collect()
 }

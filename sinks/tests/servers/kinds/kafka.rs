@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, time::Duration};
 use anyhow::{Context as _, Result, ensure};
 use herald_testkit::{
     servers::{
-        Certificates,
-        kafka::{KAFKA, KafkaOptions, KafkaServer, Listener, PASSWORD, USER},
+        Certificates, PASSWORD, USER,
+        kafka::{KAFKA, KafkaOptions, KafkaServer, Listener},
     },
     tools::Tool,
 };
@@ -20,7 +20,8 @@ use rdkafka::{
 use serde_json::{Value, json};
 
 use crate::{
-    check::{delivered, event},
+    check::delivered,
+    events::event,
     kind::{Kind, Refused, SECRET, Wrong, not, quoted, with},
 };
 
@@ -156,10 +157,6 @@ impl Kind for Kafka {
         not("a broker that throttles answers late and refuses nothing")
     }
 
-    async fn relieve(&mut self, _: &str) -> Result<()> {
-        Ok(())
-    }
-
     async fn wrong_credentials(&mut self, place: &str) -> Result<Wrong> {
         let login = format!("sasl: {{enable: true, username: {USER}, password: {SECRET}, mechanism: sha512}}");
         Ok(Wrong { keys: self.keys_with(place, Listener::Login, &login), said: "SASL authentication error" })
@@ -167,10 +164,6 @@ impl Kind for Kafka {
 
     async fn start_tls(certificates: &Certificates) -> Result<Self> {
         Ok(Self(KafkaServer::start(KafkaOptions { certificates: Some(certificates), ..KafkaOptions::default() }).await?))
-    }
-
-    fn asks_for_certificate() -> Result<()> {
-        Ok(())
     }
 
     /// Kafka's clients take the name from the broker's address, so another name is another listener.

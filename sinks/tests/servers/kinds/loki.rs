@@ -12,7 +12,8 @@ use herald_testkit::{
 use serde_json::Value;
 
 use crate::{
-    check::{deliver, event},
+    check::deliver,
+    events::event,
     kind::{Kind, Refused, SECRET, Wrong, with},
 };
 
@@ -80,14 +81,6 @@ impl Kind for LokiKind {
 
     async fn start_tls(certificates: &Certificates) -> Result<Self> {
         Ok(Self(Loki::start(Some(certificates)).await?, None))
-    }
-
-    fn asks_for_certificate() -> Result<()> {
-        Ok(())
-    }
-
-    fn tls_keys(&self, place: &str, tls: &str) -> String {
-        with(&self.keys(place), &format!("tls: {tls}"))
     }
 
     /// What is too old for Loki is sent again with the present time.

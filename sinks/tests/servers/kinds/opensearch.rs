@@ -3,8 +3,8 @@
 use anyhow::Result;
 use herald_testkit::{
     servers::{
-        Certificates,
-        front::{Front, PASSWORD, USER},
+        Certificates, PASSWORD,
+        front::Front,
         search::{OPENSEARCH, SearchServer},
     },
     tools::Tool,
@@ -12,7 +12,7 @@ use herald_testkit::{
 use reqwest::Method;
 use serde_json::Value;
 
-use super::elasticsearch::{block, fills_a_data_stream, keeps_the_newest, keys, refuse};
+use super::elasticsearch::{block, fills_a_data_stream, keeps_the_newest, keys, login, refuse};
 use crate::kind::{Kind, Refused, SECRET, Wrong, with};
 
 /// The security plugin of this version is not published, so login and TLS are those of a proxy.
@@ -65,8 +65,7 @@ impl Kind for OpenSearch {
 
     async fn wrong_credentials(&mut self, place: &str) -> Result<Wrong> {
         let front = self.front.insert(Front::start(&self.node.url(), None).await?);
-        let keys = with(&keys(&front.url(), place), &format!("username: {USER}, password: {SECRET}"));
-        Ok(Wrong { keys, said: "answered 401 Unauthorized: no such user" })
+        Ok(Wrong { keys: login(&front.url(), place, SECRET), said: "answered 401 Unauthorized: no such user" })
     }
 
     async fn start_tls(certificates: &Certificates) -> Result<Self> {
@@ -75,13 +74,9 @@ impl Kind for OpenSearch {
         Ok(Self { node, front })
     }
 
-    fn asks_for_certificate() -> Result<()> {
-        Ok(())
-    }
-
     fn tls_keys(&self, place: &str, tls: &str) -> String {
         let url = self.front.as_ref().map(Front::url).unwrap_or_default();
-        with(&keys(&url, place), &format!("username: {USER}, password: {PASSWORD}, tls: {tls}"))
+        with(&login(&url, place, PASSWORD), &format!("tls: {tls}"))
     }
 
     async fn besides(&mut self) -> Result<()> {

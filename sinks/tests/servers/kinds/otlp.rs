@@ -11,7 +11,7 @@ use herald_testkit::{
 use serde_json::{Map, Value, json};
 
 use crate::{
-    check::event,
+    events::event,
     fixture::identity,
     kind::{Kind, Refused, SECRET, Wrong, with},
 };
@@ -134,13 +134,5 @@ impl<const GRPC: bool> Kind for Otlp<GRPC> {
 
     async fn start_tls(certificates: &Certificates) -> Result<Self> {
         Self::with(Asks::Certificate(certificates)).await
-    }
-
-    fn asks_for_certificate() -> Result<()> {
-        Ok(())
-    }
-
-    fn tls_keys(&self, place: &str, tls: &str) -> String {
-        with(&self.keys(place), &format!("tls: {tls}"))
     }
 }

@@ -7,10 +7,14 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, ensure};
-use herald_testkit::{process::Process, scratch::Scratch, servers::Certificates, tools::Tool};
+use herald_testkit::{
+    process::Process,
+    scratch::{Scratch, json_lines},
+    servers::Certificates,
+    tools::Tool,
+};
 use serde_json::Value;
 
-use super::file::lines;
 use crate::kind::{Kind, Refused, Wrong, not, quoted};
 
 /// A FIFO's readers append what they read to a file beside it.
@@ -50,7 +54,7 @@ impl Kind for Pipe {
     }
 
     async fn product(&self) -> Result<String> {
-        Ok("cat at a FIFO".to_owned())
+        Ok("cat at a FIFO, paused instead of restarted".to_owned())
     }
 
     async fn prepare(&self, place: &str) -> Result<()> {
@@ -64,7 +68,7 @@ impl Kind for Pipe {
     }
 
     async fn arrived(&self, place: &str) -> Result<Vec<Value>> {
-        lines(&std::fs::read_to_string(self.path(place, "out")).unwrap_or_default())
+        json_lines(&self.path(place, "out"))
     }
 
     /// The readers stop reading; what a reader that ends has not read is lost, whoever wrote it.
@@ -84,23 +88,11 @@ impl Kind for Pipe {
         not("a reader that is slow makes the writer wait, as at its restart")
     }
 
-    async fn relieve(&mut self, _: &str) -> Result<()> {
-        Ok(())
-    }
-
     async fn wrong_credentials(&mut self, _: &str) -> Result<Wrong> {
         not(NO_SERVER)
     }
 
     async fn start_tls(_: &Certificates) -> Result<Self> {
         not(NO_SERVER)
-    }
-
-    fn asks_for_certificate() -> Result<()> {
-        not(NO_SERVER)
-    }
-
-    fn tls_keys(&self, place: &str, _: &str) -> String {
-        self.keys(place)
     }
 }

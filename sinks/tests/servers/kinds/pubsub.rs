@@ -12,9 +12,9 @@ use herald_testkit::{
 use serde_json::{Value, json};
 
 use crate::{
-    check::event,
+    events::event,
     fixture::{BOUND, Fixture, identity},
-    kind::{Kind, Refused, SECRET, Wrong, quoted, with},
+    kind::{Kind, Refused, SECRET, Wrong, client_tls, quoted, with},
 };
 
 pub(crate) struct Pubsub {
@@ -100,9 +100,7 @@ impl Kind for Pubsub {
     async fn wrong_credentials(&mut self, place: &str) -> Result<Wrong> {
         let certificates = Certificates::new()?;
         let secure = Secure { kind: Self::start_secure(&certificates).await?, certificates, other: Account::new(SECRET)? };
-        let file = |name| quoted(&secure.certificates.file(name));
-        let tls = format!("{{caFile: {}, certFile: {}, keyFile: {}}}", file("ca.crt"), file("client.crt"), file("client.key"));
-        let more = format!("tls: {tls}, credentials_path: {}", quoted(&secure.other.file()));
+        let more = format!("tls: {}, credentials_path: {}", client_tls(&secure.certificates), quoted(&secure.other.file()));
         let keys = with(&secure.kind.keys(place), &more);
         self.secure = Some(Box::new(secure));
         Ok(Wrong { keys, said: "answered 401 Unauthorized: UNAUTHENTICATED: Request had invalid authentication credentials" })
@@ -110,10 +108,6 @@ impl Kind for Pubsub {
 
     async fn start_tls(certificates: &Certificates) -> Result<Self> {
         Self::start_secure(certificates).await
-    }
-
-    fn asks_for_certificate() -> Result<()> {
-        Ok(())
     }
 
     fn tls_keys(&self, place: &str, tls: &str) -> String {

@@ -12,9 +12,10 @@ use herald_testkit::{
 use serde_json::Value;
 
 use crate::{
-    check::{deliver, event},
+    check::deliver,
+    events::event,
     fixture::BOUND,
-    kind::{Kind, Refused, Wrong, not, with},
+    kind::{Kind, Refused, Wrong, not},
 };
 
 pub(crate) struct Syslog(Rsyslog);
@@ -29,7 +30,7 @@ impl Kind for Syslog {
     }
 
     async fn product(&self) -> Result<String> {
-        Ok(format!("rsyslog {}", RSYSLOG.pinned().unwrap_or_default()))
+        Ok(format!("rsyslog {}, asked to end for its restart", RSYSLOG.pinned().unwrap_or_default()))
     }
 
     fn keys(&self, place: &str) -> String {
@@ -64,24 +65,12 @@ impl Kind for Syslog {
         not("a syslog server answers nothing; a slow one makes TCP wait")
     }
 
-    async fn relieve(&mut self, _: &str) -> Result<()> {
-        Ok(())
-    }
-
     async fn wrong_credentials(&mut self, _: &str) -> Result<Wrong> {
         not("syslog has no credentials but the client's certificate")
     }
 
     async fn start_tls(certificates: &Certificates) -> Result<Self> {
         Ok(Self(Rsyslog::start(Some(certificates)).await?))
-    }
-
-    fn asks_for_certificate() -> Result<()> {
-        Ok(())
-    }
-
-    fn tls_keys(&self, place: &str, tls: &str) -> String {
-        with(&self.keys(place), &format!("tls: {tls}"))
     }
 
     /// What the server makes of the fields of a message's head.

@@ -4,7 +4,7 @@ use herald_testkit::receiver::{Received, Reply};
 use serde_json::Value;
 
 use super::faked::{Product, RIGHT, accepted, header, refused};
-use crate::{check::event, kind::Refused};
+use crate::{events::event, kind::Refused};
 
 pub(crate) struct Webhook;
 
