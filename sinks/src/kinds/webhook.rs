@@ -38,7 +38,7 @@ pub struct Config {
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 /// Requests at a time make up for one event a request: 5,000 events a second for a receiver that is 50 ms away.
 const DEFAULTS: Defaults =
-    Defaults { batch: 1, max_batch: 1, max_bytes: usize::MAX, concurrency: 300, timeout: Duration::from_secs(10), summarises: false };
+    Defaults { batch: 1, max_batch: 1, max_bytes: usize::MAX, concurrency: 400, timeout: Duration::from_secs(10), summarises: false };
 
 struct Webhook {
     address: Address,

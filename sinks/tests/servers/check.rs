@@ -162,21 +162,22 @@ async fn all_of<K: Kind>() -> Report {
 }
 
 /// Sinks with one receiver of a kind.
-async fn prepare<K: Kind>(keys: &str) -> Fixture {
-    let receiver = format!("{{name: {RECEIVER}, {}, {}: {keys}}}", K::OPTIONS, K::KIND);
+async fn prepare<K: Kind>(options: &str, keys: &str) -> Fixture {
+    let receiver = format!("{{name: {RECEIVER}, {options}, {}: {keys}}}", K::KIND);
     Fixture::prepare(&format!("nats: {{ackWaitSeconds: 5}}\nreceivers:\n- {receiver}\n")).await
 }
 
 async fn start<K: Kind>(keys: &str) -> Fixture {
-    let mut sinks = prepare::<K>(keys).await;
+    let mut sinks = prepare::<K>(K::OPTIONS, keys).await;
     sinks.run().await;
     sinks
 }
 
-/// Starts sinks with one receiver, and waits until it has delivered these events.
+/// Starts sinks with one receiver that has these options, and waits until it has delivered these events.
 #[cfg_attr(not(feature = "kafka"), expect(dead_code, reason = "only kinds that may be left out need it"))]
-pub(crate) async fn delivered<K: Kind>(keys: &str, events: &[Value]) -> Result<Fixture> {
-    let sinks = start::<K>(keys).await;
+pub(crate) async fn delivered<K: Kind>(options: &str, keys: &str, events: &[Value]) -> Result<Fixture> {
+    let mut sinks = prepare::<K>(options, keys).await;
+    sinks.run().await;
     publish(&sinks, events).await;
     sinks.settled(RECEIVER).await;
     no_dead_letters(&sinks).await?;
@@ -240,7 +241,7 @@ async fn loses_only_the_bad_one<K: Kind>(kind: &mut K) -> Result<()> {
     let place = "batch";
     kind.prepare(place).await?;
     let refused = kind.refuse(place).await?;
-    let mut sinks = prepare::<K>(&kind.keys(place)).await;
+    let mut sinks = prepare::<K>(K::OPTIONS, &kind.keys(place)).await;
     let good = events(place, GOOD);
     let (before, after) = good.split_at(good.len() / 2);
     publish(&sinks, before).await;

@@ -183,6 +183,9 @@ impl Kind for Kafka {
     }
 }
 
+/// Options of a receiver whose attempts outlast a broker's restart, however busy the machine is.
+const PATIENT: &str = "batch: 20, timeout: 2m";
+
 impl Kafka {
     /// While the producer is patient a restart of the broker neither loses nor repeats nor reorders anything.
     async fn survives_a_short_restart(&mut self) -> Result<()> {
@@ -197,7 +200,7 @@ impl Kafka {
             .collect();
         let keys = self.keys_with(topic, Listener::Plain, "key: '{{ .InvolvedObject.Name }}'");
         let (before, after) = events.split_at(100);
-        let sinks = delivered::<Self>(&keys, before).await?;
+        let sinks = delivered::<Self>(PATIENT, &keys, before).await?;
         self.stop().await?;
         for event in after {
             let name = event["metadata"]["name"].as_str().unwrap_or_default();
@@ -223,7 +226,7 @@ impl Kafka {
         let mut other = event("other");
         other["reason"] = "Nowhere".into();
         let keys = self.keys_with("made-{{ .Reason }}", Listener::Plain, more);
-        let sinks = delivered::<Self>(&keys, &[event("first")]).await?;
+        let sinks = delivered::<Self>(Self::OPTIONS, &keys, &[event("first")]).await?;
         sinks.publish_payload("r", "other", other.to_string().into_bytes(), "application/json").await;
         herald_testkit::wait::until("the refusal", PATIENCE, || async { sinks.metric("retried", "r") > 0 }).await?;
         sinks.publish_payload("r", "second", event("second").to_string().into_bytes(), "application/json").await;
@@ -253,7 +256,7 @@ impl Kafka {
                 "{tls}compressionCodec: {codec}, sasl: {{enable: true, username: {USER}, password: {PASSWORD}, mechanism: {mechanism}}}"
             );
             let events = [event("a"), event("b")];
-            delivered::<Self>(&broker.keys_with(codec, listener, &login), &events)
+            delivered::<Self>(Self::OPTIONS, &broker.keys_with(codec, listener, &login), &events)
                 .await
                 .with_context(|| format!("{codec}, {mechanism}"))?;
             ensure!(broker.arrived(codec).await?.len() == 2, "{codec}, {mechanism}");
@@ -266,7 +269,7 @@ impl Kafka {
         let schema = r#"{"type":"map","values":"string"}"#;
         let keys =
             self.keys_with("avro", Listener::Plain, &format!("avro: {{schemaID: 000102030405060708090a0b0c0d0e0f, schema: '{schema}'}}"));
-        delivered::<Self>(&keys, &[json!({"reason": "r"})]).await?;
+        delivered::<Self>(Self::OPTIONS, &keys, &[json!({"reason": "r"})]).await?;
         let records = self.records("avro").await?;
         let [Record { headers, value, .. }] = records.as_slice() else { anyhow::bail!("{} records", records.len()) };
         let wanted: Vec<u8> = std::iter::once(0).chain(0..16).chain([2, 12]).chain(*b"reason").chain([2, b'r', 0]).collect();
