@@ -26,9 +26,9 @@ use herald_common::{
 use crate::{first::FirstVersions, route::Tree, view::View};
 
 /// PubAcks awaited at a time.
-const WINDOW: usize = 1_024;
+const WINDOW: usize = 256;
 /// Messages read ahead.
-const PREFETCH: usize = 1_024;
+const PREFETCH: usize = 256;
 /// Messages in the hands of all replicas.
 const MAX_ACK_PENDING: i64 = 16_384;
 /// The consumer all replicas share.

@@ -4,8 +4,8 @@
 //! letter. In an outage the batch stays in hand and nothing more is asked for: memory is bounded by concurrency and batch, and in bytes where events are large. A
 //! refused message is put back for later, so that others pass. Attempts count refusals, not outages.
 //!
-//! [`Lane`] reads and gathers; [`sender`] sends and settles; [`pace`] says how much may be sent; [`gate`] is shut while the receiver is down; [`seen`] drops copies of
-//! what is in hand.
+//! [`Lane`] reads and gathers; [`sender`] sends and settles; [`pace`] says when, and [`window`] how much at a time; [`gate`] is shut while the receiver is down;
+//! [`seen`] drops copies of what is in hand.
 
 mod gate;
 mod pace;
@@ -13,6 +13,7 @@ mod seen;
 mod sender;
 #[cfg(test)]
 mod tests;
+mod window;
 
 use std::{pin::pin, sync::Arc, time::Duration};
 
@@ -100,7 +101,10 @@ impl Lane {
             let may_send = has_turn && sending.len() < pace.window.size() && bytes < WINDOW_BYTES;
             tokio::select! {
                 biased;
-                Some(done) = sending.next(), if !sending.is_empty() => bytes -= done,
+                Some(done) = sending.next(), if !sending.is_empty() => {
+                    bytes -= done;
+                    pace.window.done(tokio::time::Instant::now(), sending.len() + 1);
+                }
                 () = self.stop.cancelled(), if stopping.is_none() => {
                     stopping = Some(tokio::time::Instant::now() + self.patience);
                     consumer.stop();

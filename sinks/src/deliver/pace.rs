@@ -2,14 +2,13 @@
 //!
 //! State only: the lane waits for turns and keeps to the window, the sender tells how attempts ended.
 
-use std::{
-    sync::atomic::{AtomicUsize, Ordering},
-    time::Duration,
-};
+use std::time::Duration;
 
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use herald_common::config::Rate;
 use tokio::time::Instant;
+
+use super::window::Window;
 
 /// A receiver's turns. A turn is an event's; where a batch becomes one message, or where batches have their price, it is the batch's.
 pub(super) struct Pace {
@@ -63,67 +62,5 @@ impl Pace {
                 limiter.until_ready().await;
             }
         }
-    }
-}
-
-/// How many batches may be sent at a time: few until the receiver has shown that it takes more, as with TCP's congestion window (RFC 5681).
-pub(super) struct Window {
-    now: AtomicUsize,
-    most: usize,
-}
-
-impl Window {
-    /// Batches sent at a time to a receiver of which nothing is known.
-    const FIRST: usize = 4;
-
-    fn new(most: usize) -> Self {
-        Self { now: AtomicUsize::new(Self::FIRST.min(most)), most }
-    }
-
-    pub(super) fn size(&self) -> usize {
-        self.now.load(Ordering::Relaxed)
-    }
-
-    /// A batch was accepted: one more may go beside it.
-    pub(super) fn accepted(&self) {
-        self.set(self.size() + 1);
-    }
-
-    /// A batch was refused and will come again: half as many.
-    pub(super) fn refused(&self) {
-        self.set(self.size() / 2);
-    }
-
-    /// The receiver was not there: it begins anew.
-    pub(super) fn went_down(&self) {
-        self.set(Self::FIRST);
-    }
-
-    // Set from the lane's task alone, so nothing comes between reading and writing.
-    fn set(&self, size: usize) {
-        self.now.store(size.max(Self::FIRST).min(self.most), Ordering::Relaxed);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::Window;
-
-    #[test]
-    fn a_receiver_has_as_many_batches_at_a_time_as_it_shows_to_take() {
-        let window = Window::new(12);
-        assert_eq!(window.size(), 4);
-        (0..20).for_each(|_| window.accepted());
-        assert_eq!(window.size(), 12, "never more than configured");
-        window.refused();
-        assert_eq!(window.size(), 6);
-        (0..5).for_each(|_| window.refused());
-        assert_eq!(window.size(), 4, "what every receiver has");
-        (0..5).for_each(|_| window.accepted());
-        window.went_down();
-        assert_eq!(window.size(), 4);
-        let narrow = Window::new(1);
-        narrow.accepted();
-        assert_eq!(narrow.size(), 1);
     }
 }

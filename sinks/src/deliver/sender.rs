@@ -197,7 +197,6 @@ impl Sender {
                     for delivery in deliveries {
                         self.accepted(delivery).await;
                     }
-                    self.pace.window.accepted();
                     self.answered(began);
                     return None;
                 }

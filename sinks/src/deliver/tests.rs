@@ -192,7 +192,7 @@ async fn a_receiver_is_sent_as_much_at_a_time_as_it_has_shown_to_take() {
     skip_unless!(Tool::NatsServer);
     let mut at_work = AtWork::start("", Defaults { batch: 1, concurrency: 10, ..DEFAULTS }, Answers::new()).await;
     let (bus, sink) = (at_work.bus.clone(), at_work.sink.clone());
-    for number in 0..40 {
+    for number in 0..60 {
         publish(&bus, &number.to_string()).await;
     }
     let sent = async |count: usize, waiting: u64| {
@@ -202,11 +202,9 @@ async fn a_receiver_is_sent_as_much_at_a_time_as_it_has_shown_to_take() {
         handed_out(&bus, waiting).await;
         assert_eq!(sink.sent.load(Ordering::Relaxed), count);
     };
-    sent(4, 40).await;
-    sink.go.add_permits(3);
-    sent(3 + 7, 37).await;
-    sink.go.add_permits(20);
-    sent(23 + 10, 17).await;
+    sent(4, 60).await;
+    sink.go.add_permits(40);
+    sent(40 + 8, 20).await;
     sink.go.close();
     at_work.finish().await;
 }
