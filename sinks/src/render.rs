@@ -74,7 +74,7 @@ impl Body {
     }
 
     /// Whether it is the event as it is exported.
-    #[cfg(feature = "kafka")]
+    #[cfg(any(feature = "kafka", feature = "otlp"))]
     pub(crate) fn is_whole_event(&self) -> bool {
         self.layout.is_none() && !self.de_dot
     }
