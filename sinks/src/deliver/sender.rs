@@ -11,6 +11,7 @@ use std::{
     time::Duration,
 };
 
+use futures_util::future::BoxFuture;
 use herald_common::{
     CancellationToken,
     bus::{Bus, DeadLetter, Delivery, header},
@@ -154,7 +155,7 @@ impl Sender {
                     items.push(item);
                     deliveries.push(delivery);
                 }
-                Err(refusal) => self.keep_dead(&delivery, &DeadLetter::at_once(refusal.reason)).await,
+                Err(refusal) => self.keep_dead(&delivery, DeadLetter::at_once(refusal.reason)).await,
             }
         }
         let mut start = 0;
@@ -324,7 +325,7 @@ impl Sender {
         if *permanent || refusals.attempts >= self.max_attempts {
             let attempts = if *permanent { refusals.tries } else { refusals.attempts };
             let letter = DeadLetter { reason: reason.clone(), attempts, first_try: refusals.first_try, last_try: now };
-            return self.keep_dead(delivery, &letter).await;
+            return self.keep_dead(delivery, letter).await;
         }
         let delay = retry::pause(refusals.tries.saturating_sub(1), FIRST_DELAY, LONGEST_DELAY);
         tracing::warn!(
@@ -345,20 +346,22 @@ impl Sender {
         }
     }
 
-    /// Keeps a message as a dead letter.
-    async fn keep_dead(&self, delivery: &Delivery, letter: &DeadLetter) {
-        tracing::error!(
-            receiver = self.name,
-            reason = letter.reason,
-            attempts = letter.attempts,
-            event = delivery.identity(),
-            "given up, kept as a dead letter"
-        );
-        let kept = self.bus.dead_letter(&self.name, delivery, letter);
-        self.holding(kept, &[delivery]).await;
-        delivery.ack().await;
-        self.metrics.dead_lettered.inc();
-        self.settled(delivery);
+    /// Keeps a message as a dead letter. Apart from what delivers it, which is in memory as often as batches are sent: this is rare and large.
+    fn keep_dead<'a>(&'a self, delivery: &'a Delivery, letter: DeadLetter) -> BoxFuture<'a, ()> {
+        Box::pin(async move {
+            tracing::error!(
+                receiver = self.name,
+                reason = letter.reason,
+                attempts = letter.attempts,
+                event = delivery.identity(),
+                "given up, kept as a dead letter"
+            );
+            let kept = self.bus.dead_letter(&self.name, delivery, &letter);
+            self.holding(kept, &[delivery]).await;
+            delivery.ack().await;
+            self.metrics.dead_lettered.inc();
+            self.settled(delivery);
+        })
     }
 
     async fn put_back(&self, deliveries: &[&Delivery]) {
