@@ -2,6 +2,7 @@
 
 mod aws;
 mod chat;
+mod compression;
 mod conformance;
 mod contract;
 mod deliver;
@@ -10,9 +11,13 @@ mod fixture;
 mod gcp;
 mod hostile;
 mod layouts;
+mod loki;
+#[cfg(feature = "otlp")]
+mod otlp;
 mod outage;
 mod refusal;
 mod restart;
+mod search;
 mod secrets;
 mod tls;
 mod webhook;
