@@ -371,32 +371,3 @@ async fn what_is_wrong_with_permissions_credentials_and_clocks_is_said() {
     fake.says("StreamName", 400, r#"{"__type":"AccessDeniedException","Message":"no"}"#);
     assert_eq!(checked(&fake.config("kinesis", "streamName: s")).await, Ok(()));
 }
-
-#[tokio::test]
-async fn a_profile_without_keys_is_told_and_no_secret_is() {
-    let fake = Fake::start().await;
-    let config = fake.config("sqs", "queueName: events").replace("credentials: {", "credentials: {profile: other, ");
-    let error = checked(&config).await.expect_err("no such profile").to_string();
-    assert!(error.starts_with("no credentials for AWS: ") && error.contains("other"), "{error}");
-    assert!(!error.contains(SECRET), "{error}");
-    assert_eq!(fake.receiver.number_of_requests(), 0);
-}
-
-#[tokio::test]
-async fn credentials_that_a_service_does_not_like_any_more_are_read_again() {
-    skip_unless!(Tool::NatsServer);
-    let fake = Fake::start().await;
-    let good = std::fs::read_to_string(fake.credentials()).expect("reads");
-    std::fs::write(fake.credentials(), good.replace(KEY_ID, "AKIAOLD")).expect("written");
-    fake.receiver.rule(Rule::new(Answer::Says(403, r#"{"__type":"ExpiredTokenException","message":"expired"}"#)).times(2));
-    fake.says("Title", 200, "{}");
-    let fixture = Fixture::start_with(&fake.config("opscenter", "title: t, description: d, source: s")).await;
-    fixture.publish("r", &["a"]).await;
-    fake.receiver.wait_for_requests(1, BOUND).await.expect("asked");
-    std::fs::write(fake.credentials(), good).expect("written");
-    fixture.settled("r").await;
-    let all = fake.receiver.received();
-    assert!(header(&all[0], "authorization").contains("Credential=AKIAOLD/"));
-    assert_signed(all.last().expect("came"), "ssm");
-    assert_eq!((fixture.metric("published", "r"), fixture.metric("dead", "r")), (1, 0));
-}

@@ -1,6 +1,8 @@
 //! The sinks through their public interface: the registry's contract, and delivery on a real nats-server to receivers that misbehave.
 
 mod aws;
+#[cfg(feature = "gcp")]
+mod bigquery;
 mod chat;
 mod compression;
 mod conformance;
