@@ -60,7 +60,9 @@ async fn a_job_that_was_begun_before_is_looked_at() {
     let letters = fixture.dead("r").await;
     assert_eq!(letters.len(), 1, "its row was refused");
     assert_eq!(letters[0].headers.get(header::DEAD_REASON), Some("BigQuery refused the row: invalid: bad row"));
-    assert_eq!((begun(&bigquery).len(), fixture.metric("published", "r")), (2, 0));
+    let begun_for_it = begun(&bigquery);
+    assert_eq!((begun_for_it.len(), fixture.metric("published", "r")), (2, 0));
+    assert_eq!(begun_for_it[0].text(), begun_for_it[1].text(), "under the same name");
 
     let (bigquery, fixture) = start(has_failed_jobs, 1).await;
     fixture.publish("r", &["lost"]).await;
