@@ -21,6 +21,7 @@ use serde_json::{Value, json};
 
 use crate::{
     check::{delivered, event},
+    fixture::Fixture,
     kind::{Kind, Refused, SECRET, Wrong, not, quoted, with},
 };
 
@@ -204,12 +205,18 @@ impl Kafka {
             .collect();
         let keys = self.keys_with(topic, Listener::Plain, "key: '{{ .InvolvedObject.Name }}'");
         let (before, after) = events.split_at(100);
-        let sinks = delivered::<Self>(&keys, before).await?;
+        // As long as a broker may take to start on a busy machine.
+        let sinks = Fixture::start(&format!("- {{name: r, batch: 20, timeout: 60s, kafka: {keys}}}\n")).await;
+        let publish = async |events: &[Value]| {
+            for event in events {
+                let name = event["metadata"]["name"].as_str().unwrap_or_default();
+                sinks.publish_payload("r", name, event.to_string().into_bytes(), "application/json").await;
+            }
+        };
+        publish(before).await;
+        sinks.settled("r").await;
         self.stop().await?;
-        for event in after {
-            let name = event["metadata"]["name"].as_str().unwrap_or_default();
-            sinks.publish_payload("r", name, event.to_string().into_bytes(), "application/json").await;
-        }
+        publish(after).await;
         self.start_again().await?;
         sinks.settled("r").await;
         let mut by_key: BTreeMap<String, Vec<Value>> = BTreeMap::new();
