@@ -184,6 +184,7 @@ impl Kind for Kafka {
     }
 
     async fn besides(&mut self) -> Result<()> {
+        self.writes_as_a_producer_that_is_known()?;
         self.survives_a_short_restart().await?;
         self.makes_topic_key_and_headers_of_the_event().await?;
         self.compresses_and_logs_in().await?;
@@ -192,6 +193,18 @@ impl Kind for Kafka {
 }
 
 impl Kafka {
+    /// Brokers know a repeat by the producer's id, which the first check's records have.
+    fn writes_as_a_producer_that_is_known(&self) -> Result<()> {
+        let mut batches = 0;
+        for partition in 0..PARTITIONS {
+            let producers = self.0.producers("delivers", partition)?;
+            ensure!(producers.iter().all(|id| *id >= 0), "a batch of partition {partition} has no producer's id");
+            batches += producers.len();
+        }
+        ensure!(batches > 0, "nothing is written");
+        Ok(())
+    }
+
     /// While the producer is patient a restart of the broker neither loses nor repeats nor reorders anything.
     async fn survives_a_short_restart(&mut self) -> Result<()> {
         let topic = "short-restart";
