@@ -1,9 +1,16 @@
 //! The kinds of AWS's against a fake that says what AWS would: what is sent and how it is signed, and what the answers mean.
 
+mod credentials;
+mod limits;
+mod wire;
+
 use std::path::PathBuf;
 
 use data_encoding::BASE64;
-use herald_common::{bus::header, config::Config};
+use herald_common::{
+    bus::{Stream, header},
+    config::Config,
+};
 use herald_sinks::{registry, render::Templates, sink::SendError};
 use herald_testkit::{
     receiver::{Answer, Received, Rule, WebhookReceiver},
@@ -13,6 +20,7 @@ use herald_testkit::{
     },
     skip_unless,
     tools::Tool,
+    wait,
 };
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -37,7 +45,7 @@ impl Fake {
         self.folder.path().join("credentials")
     }
 
-    /// A receiver `r` of a kind, with more of its keys; its events are in one batch.
+    /// A receiver `r` of a kind, with more of its keys.
     fn config(&self, kind: &str, keys: &str) -> String {
         format!(
             "receivers:\n- name: r\n  updates: true\n  {kind}: {{endpoint: \"{}\", region: {REGION}, credentials: {{file: {}}}, {keys}}}\n",
@@ -54,11 +62,29 @@ impl Fake {
         self.receiver.rule(Rule::new(Answer::Says(code, body)).containing(containing).times(1));
     }
 
-    /// Delivers these events together.
+    /// Delivers these events.
     async fn deliver(&self, config: &str, names: &[&str]) -> Fixture {
         let mut fixture = Fixture::prepare(config).await;
         fixture.publish("r", names).await;
         fixture.run().await;
+        fixture.settled("r").await;
+        fixture
+    }
+
+    /// Delivers an event named `first` and then those that `publish` makes, in one batch: they gather while the service is not there for the first.
+    async fn deliver_together(&mut self, config: &str, count: u64, publish: impl AsyncFnOnce(&Fixture)) -> Fixture {
+        self.receiver.stop().await;
+        let fixture = Fixture::start_with(&config.replace("  updates: true\n", "  concurrency: 1\n  updates: true\n")).await;
+        let handed_out = async |count| {
+            let state = || async { fixture.bus.consumer_state(&Stream::Out("r".into()), "sinks").await.ok().flatten() };
+            let are = || async { state().await.is_some_and(|state| state.ack_pending == count) };
+            wait::until("the events to be handed out", BOUND, are).await.expect("in time");
+        };
+        fixture.publish("r", &["first"]).await;
+        fixture.until("the first to be tried", || fixture.metric("retried", "r") > 0).await;
+        publish(&fixture).await;
+        handed_out(count + 1).await;
+        self.receiver.start_again().await.expect("starts again");
         fixture.settled("r").await;
         fixture
     }
@@ -107,13 +133,14 @@ async fn checked(config: &str) -> Result<(), SendError> {
 #[tokio::test]
 async fn kinesis_puts_records_and_repeats_only_those_for_which_there_was_no_room() {
     skip_unless!(Tool::NatsServer);
-    let fake = Fake::start().await;
+    let mut fake = Fake::start().await;
     fake.says("Describe", 200, "{}");
     let busy = r#"{"FailedRecordCount":1,"Records":[{"SequenceNumber":"1","ShardId":"s"},{"ErrorCode":"ProvisionedThroughputExceededException","ErrorMessage":"Rate exceeded"},{"SequenceNumber":"2","ShardId":"s"}]}"#;
-    fake.says_once("Records", 200, busy);
+    fake.says_once(&BASE64.encode(event("c").as_bytes()), 200, busy);
     fake.says("Records", 200, r#"{"FailedRecordCount":0,"Records":[{"SequenceNumber":"3","ShardId":"s"}]}"#);
-    let fixture = fake.deliver(&fake.config("kinesis", "streamName: events"), &["a", "b", "c"]).await;
-    let requests = fake.requests("kinesis", "PutRecords");
+    let fixture =
+        fake.deliver_together(&fake.config("kinesis", "streamName: events"), 3, async |all| all.publish("r", &["a", "b", "c"]).await).await;
+    let requests = &fake.requests("kinesis", "PutRecords")[1..];
     assert_eq!(requests.len(), 2);
     assert_eq!(header(&requests[0], "x-amz-target"), "Kinesis_20131202.PutRecords");
     assert_eq!(header(&requests[0], "content-type"), "application/x-amz-json-1.1");
@@ -121,7 +148,9 @@ async fn kinesis_puts_records_and_repeats_only_those_for_which_there_was_no_room
     assert_eq!(body(&requests[0]), json!({"StreamName": "events", "Records": [record("a"), record("b"), record("c")]}));
     assert_eq!(body(&requests[1]), json!({"StreamName": "events", "Records": [record("b")]}));
     assert!(fixture.dead("r").await.is_empty());
-    assert_eq!((fixture.metric("published", "r"), fixture.metric("retried", "r")), (3, 1));
+    assert_eq!(fixture.metric("published", "r"), 4);
+    let pause = requests[1].at.duration_since(requests[0].at);
+    assert!(pause.as_millis() >= 130, "it came again after {pause:?}, at once");
 }
 
 #[tokio::test]
@@ -149,14 +178,16 @@ async fn firehose_puts_records_and_waits_while_it_is_busy() {
 #[tokio::test]
 async fn sqs_sends_to_the_queue_of_a_name_and_gives_up_only_what_the_queue_refuses() {
     skip_unless!(Tool::NatsServer);
-    let fake = Fake::start().await;
+    let mut fake = Fake::start().await;
     fake.says("QueueName", 200, r#"{"QueueUrl":"https://sqs.eu-west-1.amazonaws.com/123456789012/events"}"#);
     let partial = r#"{"Successful":[{"Id":"0"},{"Id":"2"}],"Failed":[{"Id":"1","SenderFault":true,"Code":"InvalidMessageContents","Message":"Invalid characters"}]}"#;
-    fake.says("Entries", 200, partial);
-    let fixture = fake.deliver(&fake.config("sqs", "queueName: events"), &["a", "b", "c"]).await;
+    fake.says(r#""Id":"2""#, 200, partial);
+    fake.says("Entries", 200, r#"{"Successful":[{"Id":"0"}]}"#);
+    let config = fake.config("sqs", "queueName: events");
+    let fixture = fake.deliver_together(&config, 3, async |all| all.publish("r", &["a", "b", "c"]).await).await;
     let asked = fake.requests("sqs", "GetQueueUrl");
     assert_eq!((asked.len(), body(&asked[0])), (1, json!({"QueueName": "events"})), "asked once");
-    let sent = fake.requests("sqs", "SendMessageBatch");
+    let sent = &fake.requests("sqs", "SendMessageBatch")[1..];
     assert_eq!(header(&sent[0], "content-type"), "application/x-amz-json-1.0");
     let entry = |id: &str, name: &str| json!({"Id": id, "MessageBody": event(name)});
     let want = json!({
@@ -165,7 +196,7 @@ async fn sqs_sends_to_the_queue_of_a_name_and_gives_up_only_what_the_queue_refus
     });
     assert_eq!((sent.len(), body(&sent[0])), (1, want));
     assert_eq!(reasons(&fixture.dead("r").await), ["SendMessageBatch: InvalidMessageContents: Invalid characters"]);
-    assert_eq!(fixture.metric("published", "r"), 2);
+    assert_eq!(fixture.metric("published", "r"), 3);
 }
 
 #[tokio::test]
@@ -195,18 +226,18 @@ fn form(request: &Received) -> Vec<(String, String)> {
 #[tokio::test]
 async fn sns_publishes_and_finds_what_is_too_large_before_it_is_sent() {
     skip_unless!(Tool::NatsServer);
-    let fake = Fake::start().await;
+    let mut fake = Fake::start().await;
     let partial = r#"<PublishBatchResponse xmlns="http://sns.amazonaws.com/doc/2010-03-31/"><PublishBatchResult><Failed><member><Code>InternalError</Code><Id>1</Id><Message>try again</Message><SenderFault>false</SenderFault></member></Failed><Successful><member><Id>0</Id><MessageId>x</MessageId></member></Successful></PublishBatchResult></PublishBatchResponse>"#;
     fake.receiver.rule(Rule::new(Answer::Says(200, partial)).containing("member.2.").times(1));
     fake.says("PublishBatch", 200, "<PublishBatchResponse><PublishBatchResult><Failed/></PublishBatchResult></PublishBatchResponse>");
     let config = fake.config("sns", "topicARN: 'arn:aws:sns:eu-west-1:123456789012:events'");
-    let mut fixture = Fixture::prepare(&config).await;
     let large = event("large").replace(r#""reason":"R""#, &format!(r#""reason":"{}""#, "r".repeat(256 << 10)));
-    fixture.publish("r", &["a", "b"]).await;
-    fixture.publish_payload("r", "large", large.into_bytes(), "application/json").await;
-    fixture.run().await;
-    fixture.settled("r").await;
-    let requests = fake.requests("sns", "PublishBatch");
+    let publish = async |all: &Fixture| {
+        all.publish("r", &["a", "b"]).await;
+        all.publish_payload("r", "large", large.into_bytes(), "application/json").await;
+    };
+    let fixture = fake.deliver_together(&config, 3, publish).await;
+    let requests = &fake.requests("sns", "PublishBatch")[1..];
     assert_eq!(requests.len(), 2);
     let entry = |at: usize, name: &str| {
         let field = |name: &str| format!("PublishBatchRequestEntries.member.{}.{name}", at + 1);
@@ -228,24 +259,27 @@ async fn sns_publishes_and_finds_what_is_too_large_before_it_is_sent() {
 #[tokio::test]
 async fn eventbridge_puts_events_with_their_own_time() {
     skip_unless!(Tool::NatsServer);
-    let fake = Fake::start().await;
+    let mut fake = Fake::start().await;
     let partial =
         r#"{"FailedEntryCount":1,"Entries":[{"EventId":"x"},{"ErrorCode":"MalformedDetail","ErrorMessage":"Detail is malformed."}]}"#;
-    fake.says("Entries", 200, partial);
+    fake.says("},{", 200, partial);
+    fake.says("Entries", 200, r#"{"FailedEntryCount":0,"Entries":[{"EventId":"x"}]}"#);
     let config = fake.config("eventbridge", "detailType: event, source: herald, eventBusName: ops, details: {reason: '{{ .Reason }}'}");
-    let mut fixture = Fixture::prepare(&config).await;
     let timed = |name: &str| event(name).replace(r#""lastTimestamp":null"#, r#""lastTimestamp":"2024-03-01T00:14:03Z""#).into_bytes();
-    for name in ["a", "b"] {
-        fixture.publish_payload("r", name, timed(name), "application/json").await;
-    }
-    fixture.run().await;
-    fixture.settled("r").await;
-    let requests = fake.requests("events", "PutEvents");
+    let publish = async |all: &Fixture| {
+        for name in ["a", "b"] {
+            all.publish_payload("r", name, timed(name), "application/json").await;
+        }
+    };
+    let fixture = fake.deliver_together(&config, 2, publish).await;
+    let requests = &fake.requests("events", "PutEvents")[1..];
     let entry =
         json!({"Detail": r#"{"reason":"R"}"#, "DetailType": "event", "EventBusName": "ops", "Source": "herald", "Time": 1_709_252_043});
     assert_eq!((requests.len(), body(&requests[0])), (1, json!({"Entries": [entry, entry]})));
     assert_eq!(header(&requests[0], "x-amz-target"), "AWSEvents.PutEvents");
-    assert_eq!(reasons(&fixture.dead("r").await), ["PutEvents: MalformedDetail: Detail is malformed."]);
+    let letters = fixture.dead("r").await;
+    assert_eq!(reasons(&letters), ["PutEvents: MalformedDetail: Detail is malformed."]);
+    assert_eq!(letters[0].headers.get(header::IDENTITY), Some(identity("b").as_str()));
 }
 
 #[tokio::test]
@@ -336,33 +370,4 @@ async fn what_is_wrong_with_permissions_credentials_and_clocks_is_said() {
     fake.says("DescribeStream", 400, r#"{"__type":"AccessDeniedException","Message":"no"}"#);
     fake.says("StreamName", 400, r#"{"__type":"AccessDeniedException","Message":"no"}"#);
     assert_eq!(checked(&fake.config("kinesis", "streamName: s")).await, Ok(()));
-}
-
-#[tokio::test]
-async fn a_profile_without_keys_is_told_and_no_secret_is() {
-    let fake = Fake::start().await;
-    let config = fake.config("sqs", "queueName: events").replace("credentials: {", "credentials: {profile: other, ");
-    let error = checked(&config).await.expect_err("no such profile").to_string();
-    assert!(error.starts_with("no credentials for AWS: ") && error.contains("other"), "{error}");
-    assert!(!error.contains(SECRET), "{error}");
-    assert_eq!(fake.receiver.number_of_requests(), 0);
-}
-
-#[tokio::test]
-async fn credentials_that_a_service_does_not_like_any_more_are_read_again() {
-    skip_unless!(Tool::NatsServer);
-    let fake = Fake::start().await;
-    let good = std::fs::read_to_string(fake.credentials()).expect("reads");
-    std::fs::write(fake.credentials(), good.replace(KEY_ID, "AKIAOLD")).expect("written");
-    fake.receiver.rule(Rule::new(Answer::Says(403, r#"{"__type":"ExpiredTokenException","message":"expired"}"#)).times(2));
-    fake.says("Title", 200, "{}");
-    let fixture = Fixture::start_with(&fake.config("opscenter", "title: t, description: d, source: s")).await;
-    fixture.publish("r", &["a"]).await;
-    fake.receiver.wait_for_requests(1, BOUND).await.expect("asked");
-    std::fs::write(fake.credentials(), good).expect("written");
-    fixture.settled("r").await;
-    let all = fake.receiver.received();
-    assert!(header(&all[0], "authorization").contains("Credential=AKIAOLD/"));
-    assert_signed(all.last().expect("came"), "ssm");
-    assert_eq!((fixture.metric("published", "r"), fixture.metric("dead", "r")), (1, 0));
 }

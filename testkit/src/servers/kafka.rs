@@ -132,6 +132,22 @@ impl KafkaServer {
             .await
     }
 
+    /// The producers' ids of the batches in a topic's partition, as they stand in its first segment; -1 of a batch that has none.
+    pub fn producers(&self, topic: &str, partition: i32) -> Result<Vec<i64>> {
+        // Record batches, version 2: offset (8 bytes), length of what follows (4), and from byte 43 on the producer's id (8).
+        const HEAD: usize = 12;
+        let file = self.server.folder().join(format!("data/{topic}-{partition}/00000000000000000000.log"));
+        let log = fs::read(&file).with_context(|| format!("could not read {}", file.display()))?;
+        let number =
+            |range: std::ops::Range<usize>| log.get(range).map(|bytes| bytes.iter().fold(0_u64, |all, byte| all << 8 | u64::from(*byte)));
+        let (mut ids, mut at) = (Vec::new(), 0);
+        while let (Some(length @ 1..), Some(id)) = (number(at + 8..at + HEAD), number(at + 43..at + 51)) {
+            ids.push(id.cast_signed());
+            at += HEAD + usize::try_from(length)?;
+        }
+        Ok(ids)
+    }
+
     /// Where a listener is, as host and port.
     pub fn broker(&self, listener: Listener) -> String {
         format!("localhost:{}", self.address(listener).port())

@@ -21,7 +21,7 @@ use serde_json::{Value, json};
 
 use crate::{
     check::delivered,
-    events::event,
+    events::{event, publish},
     kind::{Kind, Refused, SECRET, Wrong, not, quoted, with},
 };
 
@@ -176,6 +176,7 @@ impl Kind for Kafka {
     }
 
     async fn besides(&mut self) -> Result<()> {
+        self.writes_as_a_producer_that_is_known()?;
         self.survives_a_short_restart().await?;
         self.makes_topic_key_and_headers_of_the_event().await?;
         self.compresses_and_logs_in().await?;
@@ -187,6 +188,18 @@ impl Kind for Kafka {
 const PATIENT: &str = "batch: 20, timeout: 2m";
 
 impl Kafka {
+    /// Brokers know a repeat by the producer's id, which the first check's records have.
+    fn writes_as_a_producer_that_is_known(&self) -> Result<()> {
+        let mut batches = 0;
+        for partition in 0..PARTITIONS {
+            let producers = self.0.producers("delivers", partition)?;
+            ensure!(producers.iter().all(|id| *id >= 0), "a batch of partition {partition} has no producer's id");
+            batches += producers.len();
+        }
+        ensure!(batches > 0, "nothing is written");
+        Ok(())
+    }
+
     /// While the producer is patient a restart of the broker neither loses nor repeats nor reorders anything.
     async fn survives_a_short_restart(&mut self) -> Result<()> {
         let topic = "short-restart";
@@ -202,10 +215,7 @@ impl Kafka {
         let (before, after) = events.split_at(100);
         let sinks = delivered::<Self>(PATIENT, &keys, before).await?;
         self.stop().await?;
-        for event in after {
-            let name = event["metadata"]["name"].as_str().unwrap_or_default();
-            sinks.publish_payload("r", name, event.to_string().into_bytes(), "application/json").await;
-        }
+        publish(&sinks, after).await;
         self.start_again().await?;
         sinks.settled("r").await;
         let mut by_key: BTreeMap<String, Vec<Value>> = BTreeMap::new();

@@ -7,12 +7,14 @@ use herald_testkit::{
         otelcol::{Asks, Collector, LARGEST, LARGEST_GRPC, OTELCOL},
     },
     tools::Tool,
+    wait,
 };
 use serde_json::{Map, Value, json};
 
 use crate::{
+    check::deliver,
     events::event,
-    fixture::identity,
+    fixture::{BOUND, identity},
     kind::{Kind, Refused, SECRET, Wrong, with},
 };
 
@@ -32,6 +34,24 @@ impl<const GRPC: bool> Otlp<GRPC> {
         format!(
             "{{endpoint: \"{address}\", protocol: {protocol}, compression: none, resourceAttributes: {{place: {place}}}, attributes: {{copy: \"{{{{ .Message }}}}\"}}}}"
         )
+    }
+
+    /// What a Collector has written of a place.
+    fn read(collector: &Collector, place: &str) -> Result<Vec<Value>> {
+        let mut arrived = Vec::new();
+        for record in collector.records()? {
+            let mut resource = map(&record["resource"]["attributes"]);
+            if resource.as_object_mut().and_then(|resource| resource.remove("place")) != Some(place.into()) {
+                continue;
+            }
+            let observed = record["observedTimeUnixNano"].as_str().and_then(|text| text.parse::<u64>().ok());
+            ensure!(observed.is_some_and(|observed| observed > 0), "observed at {}", record["observedTimeUnixNano"]);
+            arrived.push(json!({
+                "resource": resource, "attributes": map(&record["attributes"]), "body": record["body"]["stringValue"],
+                "severity": [record["severityNumber"], record["severityText"]], "time": record["timeUnixNano"], "name": record["eventName"],
+            }));
+        }
+        Ok(arrived)
     }
 }
 
@@ -80,20 +100,7 @@ impl<const GRPC: bool> Kind for Otlp<GRPC> {
     }
 
     async fn arrived(&self, place: &str) -> Result<Vec<Value>> {
-        let mut arrived = Vec::new();
-        for record in self.collector.records()? {
-            let mut resource = map(&record["resource"]["attributes"]);
-            if resource.as_object_mut().and_then(|resource| resource.remove("place")) != Some(place.into()) {
-                continue;
-            }
-            let observed = record["observedTimeUnixNano"].as_str().and_then(|text| text.parse::<u64>().ok());
-            ensure!(observed.is_some_and(|observed| observed > 0), "observed at {}", record["observedTimeUnixNano"]);
-            arrived.push(json!({
-                "resource": resource, "attributes": map(&record["attributes"]), "body": record["body"]["stringValue"],
-                "severity": [record["severityNumber"], record["severityText"]], "time": record["timeUnixNano"], "name": record["eventName"],
-            }));
-        }
-        Ok(arrived)
+        Self::read(&self.collector, place)
     }
 
     /// It promises what it has written, and writes when it is asked to end.
@@ -134,5 +141,29 @@ impl<const GRPC: bool> Kind for Otlp<GRPC> {
 
     async fn start_tls(certificates: &Certificates) -> Result<Self> {
         Self::with(Asks::Certificate(certificates)).await
+    }
+
+    /// Headers, which may be a login, are sent; a body is compressed; each type has its severity.
+    async fn besides(&mut self) -> Result<()> {
+        let guarded = self.guarded.insert(Collector::start(Asks::Token("right")).await?);
+        let keys = Self::keys_for(guarded, "besides").replace("compression: none", "compression: gzip");
+        let keys = with(&keys, "headers: {Authorization: \"Bearer {{ print `right` }}\"}");
+        let mut events: Vec<Value> = (0..20).map(|number| event(&format!("besides-{number}"))).collect();
+        events[7]["type"] = "Normal".into();
+        deliver::<Self>(&keys, &events).await?;
+        let all_there = || async { Self::read(guarded, "besides").is_ok_and(|arrived| arrived.len() >= events.len()) };
+        wait::until("all to be written", BOUND, all_there).await?;
+        let mut arrived = Self::read(guarded, "besides")?;
+        arrived.sort_by_key(|record| record["resource"]["k8s.pod.name"].as_str().and_then(|name| name[8..].parse::<usize>().ok()));
+        let wanted = events.iter().map(|event| {
+            let mut shown = Self::shown(event);
+            if event["type"] == "Normal" {
+                shown["severity"] = json!([9, "Normal"]);
+            }
+            shown
+        });
+        let wanted: Vec<Value> = wanted.collect();
+        ensure!(arrived == wanted, "{arrived:?} instead of {wanted:?}");
+        Ok(())
     }
 }
