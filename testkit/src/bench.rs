@@ -52,7 +52,7 @@ pub enum Part {
     Reads,
     /// Backlogs and the first list
     CatchUp,
-    /// Events a second that each kind of receiver delivers to its product's server, beside it and 50 ms away
+    /// Events a second that each kind of receiver delivers to its server, or to what stands for it, beside it and 50 ms away
     Receivers,
     /// Time to the first delivery, size of the binaries
     Start,
@@ -69,7 +69,7 @@ pub struct Options {
     /// How often what is repeated is measured
     #[arg(long, default_value_t = 3)]
     pub runs: usize,
-    /// Events of a run of throughput
+    /// Events of a run of throughput; of receivers, where each kind has its own number, not more than these
     #[arg(long, default_value_t = 100_000)]
     pub events: u64,
     /// Only the cases of throughput and receivers whose names hold this text, such as "file, 1,000"

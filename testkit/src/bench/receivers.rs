@@ -1,167 +1,136 @@
-//! How fast kinds of receivers deliver: events that wait in a receiver's stream go to its product's server, beside it and 50 ms away.
+//! How fast kinds of receivers deliver: events that wait in a receiver's stream go to the kind's server, beside it and 50 ms away.
 //!
-//! The sinks run alone, as a process of their own, with the kind's defaults. The time is that from the first look that finds some delivered to the last. A server that is
-//! not there is left out.
+//! ```text
+//! kind      what is to be known of a kind          servers, aws, people, local      the kinds
+//! ```
+//!
+//! The sinks run alone, as a process of their own, with the kind's defaults. The time is that from the first look that finds some delivered to the
+//! last. A kind's server is started once; each run has a place of its own there. What stands for a product that cannot be run here is named in the
+//! row: its speed may be what is measured. A server that is not installed is left out.
 
-use std::{
-    net::SocketAddr,
-    time::{Duration, Instant},
-};
+mod aws;
+mod kind;
+mod local;
+mod people;
+mod servers;
 
-use anyhow::{Context as _, Result, bail};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail, ensure};
 use async_nats::{HeaderMap, jetstream};
 use serde_json::json;
 
+use self::{
+    aws::{Aws, EventBridge, Firehose, Kinesis, OpsCenter, Sns, Sqs},
+    kind::{Kind, Line},
+    local::{File, Pipe, Stdout},
+    people::{Opsgenie, Slack, StandIn, Teams},
+    servers::{Otlp, Search, Webhook},
+};
 use super::{
     Options,
-    receiver::Receiver,
-    report::{Goal, Section},
+    report::{Goal, Section, number},
     say,
 };
 use crate::{
     chaos::proxy::{Proxy, State},
     nats::NatsServer,
     scratch::{Port, Scratch},
-    servers::{
-        kafka::{KAFKA, KafkaOptions, KafkaServer, Listener},
-        loki::{LOKI, Loki},
-        rsyslog::{RSYSLOG, Rsyslog},
-        search::{ELASTICSEARCH, OPENSEARCH, SearchServer},
-    },
+    servers::{bigquery::BigQuery, kafka::KafkaServer, loki::Loki, pubsub::PubSub, rsyslog::Rsyslog},
     stage::{Stage, StageOptions},
-    tools::Tool,
     wait,
 };
 
 const BOUND: Duration = Duration::from_secs(300);
 /// What a message takes in each direction; there and back is twice as much.
 const ONE_WAY: Duration = Duration::from_millis(25);
-/// Events a second that kinds for many events must reach.
-const WANTED: f64 = 5_000.0;
 const STREAM: &str = "HERALD_OUT_out";
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// PubAcks awaited at a time.
 const WINDOW: u64 = 1_000;
-
-/// A kind with its product.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
-    Webhook,
-    Elasticsearch,
-    OpenSearch,
-    Loki,
-    Kafka,
-    Syslog,
-}
-
-const KINDS: [Kind; 6] = [Kind::Webhook, Kind::Elasticsearch, Kind::OpenSearch, Kind::Loki, Kind::Kafka, Kind::Syslog];
-
-/// A server, running as long as this.
-enum Backend {
-    Webhook(Receiver),
-    Search(SearchServer),
-    Loki(Loki),
-    Kafka(KafkaServer),
-    Syslog(Rsyslog),
-}
-
-impl Kind {
-    fn needs(self) -> Option<Tool> {
-        match self {
-            Self::Webhook => None,
-            Self::Elasticsearch => Some(ELASTICSEARCH),
-            Self::OpenSearch => Some(OPENSEARCH),
-            Self::Loki => Some(LOKI),
-            Self::Kafka => Some(KAFKA),
-            Self::Syslog => Some(RSYSLOG),
-        }
-    }
-
-    /// Starts the server; a broker has to know where its proxy will be.
-    async fn start(self, far: Option<u16>) -> Result<Backend> {
-        Ok(match self {
-            Self::Webhook => Backend::Webhook(Receiver::start(Duration::ZERO).await?),
-            Self::Elasticsearch => Backend::Search(SearchServer::start(ELASTICSEARCH, None).await?),
-            Self::OpenSearch => Backend::Search(SearchServer::start(OPENSEARCH, None).await?),
-            Self::Loki => Backend::Loki(Loki::start(None).await?),
-            Self::Kafka => Backend::Kafka(KafkaServer::start(KafkaOptions { certificates: None, creates_topics: true, far }).await?),
-            Self::Syslog => Backend::Syslog(Rsyslog::start(None).await?),
-        })
-    }
-
-    /// The kind's keys for a server at an address.
-    fn keys(self, address: SocketAddr) -> String {
-        match self {
-            Self::Webhook => format!("webhook: {{endpoint: \"http://{address}/\"}}"),
-            Self::Elasticsearch => format!("elasticsearch: {{hosts: [\"http://{address}\"], index: events}}"),
-            Self::OpenSearch => format!("opensearch: {{hosts: [\"http://{address}\"], index: events}}"),
-            Self::Loki => format!("loki: {{url: \"http://{address}/loki/api/v1/push\", tenantID: bench}}"),
-            Self::Kafka => format!("kafka: {{topic: events, brokers: [\"localhost:{}\"]}}", address.port()),
-            Self::Syslog => format!("syslog: {{network: tcp, address: \"{address}\", format: rfc5424}}"),
-        }
-    }
-}
-
-impl Backend {
-    /// Where it listens, for receivers beside it or behind a proxy.
-    fn address(&self, is_far: bool) -> Result<SocketAddr> {
-        let of = |url: &str| {
-            let place = url.rsplit('/').find(|part| part.contains(':')).unwrap_or_default().replace("localhost", "127.0.0.1");
-            place.parse().with_context(|| format!("no address in {url}"))
-        };
-        match self {
-            Self::Webhook(receiver) => of(receiver.url()),
-            Self::Search(node) => of(&node.url()),
-            Self::Loki(loki) => of(&loki.url()),
-            Self::Kafka(broker) => Ok(broker.address(if is_far { Listener::Far } else { Listener::Plain })),
-            Self::Syslog(rsyslog) => of(&rsyslog.address()),
-        }
-    }
-}
+/// Lines of the sinks' output in an error.
+const SHOWN: usize = 5;
 
 pub(super) async fn section(options: &Options) -> Result<Section> {
-    let about = format!("{} runs of {} events that wait, delivered with the kind's defaults", options.runs, options.events);
+    let about =
+        format!("{} runs of events that wait, delivered with the kind's defaults; in brackets what stands for the product", options.runs);
     let mut section = Section::new("receivers", about);
-    for kind in KINDS {
-        if let Some(missing) = kind.needs().and_then(|tool| tool.path().err()) {
-            say(&format!("receivers: {kind:?} is left out, {missing}"));
-            continue;
-        }
-        for (is_far, place) in [(false, "beside it"), (true, "50 ms away")] {
-            let case = format!("{kind:?}, {place}").to_lowercase();
-            if !case.contains(&options.case) {
-                continue;
-            }
-            say(&format!("receivers: {case}"));
-            let mut rates = Vec::new();
-            for _ in 0..options.runs {
-                let rate = run(kind, is_far, options.events).await?;
-                say(&format!("  {rate:.0} events/s"));
-                rates.push(rate);
-            }
-            match kind {
-                Kind::Syslog => section.add(case, "events/s", &rates),
-                _ => section.add_with_goal(case, "events/s", &rates, Goal::AtLeast(WANTED)),
-            }
-        }
-    }
+    measure::<Webhook>(options, &mut section).await?;
+    measure::<Search<false>>(options, &mut section).await?;
+    measure::<Search<true>>(options, &mut section).await?;
+    measure::<Loki>(options, &mut section).await?;
+    measure::<KafkaServer>(options, &mut section).await?;
+    measure::<Rsyslog>(options, &mut section).await?;
+    measure::<Otlp<false>>(options, &mut section).await?;
+    measure::<Otlp<true>>(options, &mut section).await?;
+    measure::<PubSub>(options, &mut section).await?;
+    measure::<BigQuery>(options, &mut section).await?;
+    measure::<Aws<Kinesis>>(options, &mut section).await?;
+    measure::<Aws<Firehose>>(options, &mut section).await?;
+    measure::<Aws<Sns>>(options, &mut section).await?;
+    measure::<Aws<Sqs>>(options, &mut section).await?;
+    measure::<Aws<EventBridge>>(options, &mut section).await?;
+    measure::<OpsCenter>(options, &mut section).await?;
+    measure::<StandIn<Slack>>(options, &mut section).await?;
+    measure::<StandIn<Teams>>(options, &mut section).await?;
+    measure::<StandIn<Opsgenie>>(options, &mut section).await?;
+    measure::<File>(options, &mut section).await?;
+    measure::<Pipe>(options, &mut section).await?;
+    measure::<Stdout>(options, &mut section).await?;
     Ok(section)
 }
 
-/// Delivers so many events and returns how many a second.
-async fn run(kind: Kind, is_far: bool, events: u64) -> Result<f64> {
-    let port = Port::take()?;
-    let backend = kind.start(is_far.then_some(port.number())).await?;
-    let mut address = backend.address(is_far)?;
-    let proxy = Proxy::start_at(port.address(), address).await?;
-    proxy.set(State::Slow(ONE_WAY));
-    if is_far {
-        address = proxy.address();
+/// Adds the rows of a kind that are asked for.
+async fn measure<K: Kind>(options: &Options, section: &mut Section) -> Result<()> {
+    let name = K::STAND_IN.map_or(K::NAME.to_owned(), |stand_in| format!("{} ({stand_in})", K::NAME));
+    let lines = [Line::Beside, Line::Far].map(|line| (line, format!("{name}, {}", line.words())));
+    let lines: Vec<_> = lines.into_iter().filter(|(_, case)| case.contains(&options.case)).collect();
+    if lines.is_empty() {
+        return Ok(());
     }
+    if let Some(missing) = K::NEEDS.and_then(|tool| tool.path().err()) {
+        say(&format!("receivers: {name} is left out, {missing}"));
+        return Ok(());
+    }
+    let far = Port::take()?;
+    let kind = K::start(&far).await?;
+    for (line, case) in lines {
+        let address = kind.address(line)?;
+        let proxy = match (line, address) {
+            (Line::Beside, _) => None,
+            // Nothing can be away from it.
+            (Line::Far, None) => continue,
+            (Line::Far, Some(address)) => {
+                let proxy = Proxy::start_at(far.address(), address).await?;
+                proxy.set(State::Slow(ONE_WAY));
+                Some(proxy)
+            }
+        };
+        let at = proxy.as_ref().map(Proxy::address).or(address).map(|at| at.to_string()).unwrap_or_default();
+        let events = if line == Line::Far { K::EVENTS_FAR } else { K::EVENTS }.min(options.events);
+        say(&format!("receivers: {case}"));
+        let mut rates = Vec::new();
+        for number in 1..=options.runs {
+            let place = format!("{}-{number}", line.place());
+            kind.prepare(&place).await?;
+            let rate = run(&kind.keys(&at, &place), events).await.with_context(|| format!("{case}, {events} events"))?;
+            say(&format!("  {rate:.0} events/s"));
+            rates.push(rate);
+        }
+        let row = format!("{case}, {} events", number(events as f64));
+        match K::WANTED {
+            None => section.add(row, "events/s", &rates),
+            Some(wanted) => section.add_with_goal(row, "events/s", &rates, Goal::AtLeast(wanted)),
+        }
+    }
+    Ok(())
+}
+
+/// Delivers so many events by a receiver with these keys, and returns how many a second.
+async fn run(keys: &str, events: u64) -> Result<f64> {
     let (nats, scratch) = (NatsServer::start().await?, Scratch::new("receivers")?);
     let conf = format!(
-        "logLevel: warn\nlogFormat: json\nnats: {{streams: {{out: {{maxBytes: 1500000000}}}}}}\nreceivers: [{{name: out, {}}}]\n",
-        kind.keys(address)
+        "logLevel: warn\nlogFormat: json\nnats: {{streams: {{out: {{maxBytes: 1500000000}}}}}}\nreceivers: [{{name: out, {keys}}}]\n"
     );
     let conf = scratch.write("config.yaml", &conf)?;
     let start = || -> Result<Stage> {
@@ -180,18 +149,21 @@ async fn run(kind: Kind, is_far: bool, events: u64) -> Result<f64> {
     sinks.ready().await?;
     let labels = ["stage=\"sinks\"", "receiver=\"out\""];
     let (began, mut first) = (Instant::now(), None);
+    let mut delivered = 0;
     while began.elapsed() < BOUND {
-        let delivered = sinks.metric("herald_events_published_total", &labels).await? as u64;
+        delivered = sinks.metric("herald_events_published_total", &labels).await? as u64;
         let (since, before) = *first.get_or_insert((Instant::now(), delivered));
         if before == 0 {
             first = None;
         }
         if delivered >= events {
+            ensure!(before < events, "all were delivered at the first look: too few to measure");
             return Ok((events - before) as f64 / since.elapsed().as_secs_f64());
         }
         tokio::time::sleep(LOOK_EVERY).await;
     }
-    bail!("{kind:?} did not deliver {events} events within {BOUND:?}")
+    let said = sinks.process().output();
+    bail!("{delivered} were delivered within {BOUND:?}; the sinks said last:\n{}", said[said.len().saturating_sub(SHOWN)..].join("\n"))
 }
 
 /// Puts events into the receiver's stream, as the router does.

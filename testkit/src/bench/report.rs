@@ -108,7 +108,7 @@ impl Section {
 }
 
 /// Three digits that matter, thousands set apart.
-fn number(value: f64) -> String {
+pub(super) fn number(value: f64) -> String {
     let decimals = if value == 0.0 || value.abs() >= 100.0 || (value.fract() == 0.0) {
         0
     } else if value.abs() >= 10.0 {

@@ -7,6 +7,7 @@
 mod signature;
 
 use std::{
+    collections::HashSet,
     fmt,
     path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -61,6 +62,8 @@ struct State {
     throttles: bool,
     refused: Option<String>,
     items: Vec<Value>,
+    /// The deduplication strings of the items.
+    strings: HashSet<String>,
 }
 
 impl fmt::Debug for Door {
@@ -183,9 +186,9 @@ fn keep(shared: &Shared, request: &HeaderMap, body: &[u8]) -> Response<Body> {
     let Ok(item) = serde_json::from_slice::<Value>(body) else {
         return fault(request, StatusCode::BAD_REQUEST, "SerializationException", "no JSON");
     };
-    let string = |item: &Value| item["OperationalData"]["/aws/dedup"]["Value"].as_str().map(str::to_owned);
     let mut state = shared.lock();
-    if state.items.iter().any(|known| string(known).is_some() && string(known) == string(&item)) {
+    let string = item["OperationalData"]["/aws/dedup"]["Value"].as_str();
+    if string.is_some_and(|string| !state.strings.insert(string.to_owned())) {
         return fault(request, StatusCode::BAD_REQUEST, "OpsItemAlreadyExistsException", "there is such an item");
     }
     state.items.push(item);

@@ -1,13 +1,14 @@
 //! A moto server: it answers as services of AWS do, and lets what was sent to them be read back.
 //!
-//! It takes any signature, throttles nobody and forgets everything when it ends; [`super::aws`] stands before it for that. What a service's own calls can do for
-//! a test is done through [`Moto::call`], [`Moto::form`] and [`Moto::s3`], in one account and region.
+//! It takes any signature, throttles nobody and forgets everything when it ends; [`super::aws`] stands before it for that. What events are sent
+//! to has a function that makes it; everything else that a service's own calls can do for a test is done through [`Moto::call`], [`Moto::form`]
+//! and [`Moto::s3`]. All is in one account and region.
 
 use std::process::Command;
 
 use anyhow::{Context as _, Result, bail};
 use reqwest::{Client, RequestBuilder, Url};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::Server;
 use crate::{
@@ -21,6 +22,13 @@ pub const MOTO: Tool = Tool::Receiver(&Recipe { name: "moto", script: include_st
 pub const REGION: &str = "eu-west-1";
 /// The account of everything in it.
 pub const ACCOUNT: &str = "123456789012";
+/// The version of SNS's API.
+pub const SNS_VERSION: &str = "2010-03-31";
+
+/// Where a topic of SNS is.
+pub fn topic_arn(name: &str) -> String {
+    format!("arn:aws:sns:{REGION}:{ACCOUNT}:{name}")
+}
 
 /// A running moto server; dropping it kills the server.
 #[derive(Debug)]
@@ -79,6 +87,37 @@ impl Moto {
             None => self.client.get(url),
         };
         self.answer("s3", path, request).await
+    }
+
+    /// Makes a stream of Kinesis with one shard.
+    pub async fn make_stream(&self, name: &str) -> Result<()> {
+        self.call("kinesis", "Kinesis_20131202.CreateStream", &json!({"StreamName": name, "ShardCount": 1})).await.map(drop)
+    }
+
+    /// Makes a stream of Firehose that delivers to a new bucket of S3.
+    pub async fn make_delivery_stream(&self, name: &str, bucket: &str) -> Result<()> {
+        let constraint =
+            format!("<CreateBucketConfiguration><LocationConstraint>{REGION}</LocationConstraint></CreateBucketConfiguration>");
+        self.s3(bucket, Some(&constraint)).await?;
+        let s3 = json!({"RoleARN": format!("arn:aws:iam::{ACCOUNT}:role/r"), "BucketARN": format!("arn:aws:s3:::{bucket}")});
+        let body = json!({"DeliveryStreamName": name, "ExtendedS3DestinationConfiguration": s3});
+        self.call("firehose", "Firehose_20150804.CreateDeliveryStream", &body).await.map(drop)
+    }
+
+    /// Makes a topic of SNS.
+    pub async fn make_topic(&self, name: &str) -> Result<()> {
+        self.form("sns", &[("Action", "CreateTopic"), ("Version", SNS_VERSION), ("Name", name)]).await.map(drop)
+    }
+
+    /// Makes a queue of SQS that keeps what is received of it from being seen again.
+    pub async fn make_queue(&self, name: &str) -> Result<()> {
+        let body = json!({"QueueName": name, "Attributes": {"VisibilityTimeout": "43200"}});
+        self.call("sqs", "AmazonSQS.CreateQueue", &body).await.map(drop)
+    }
+
+    /// Makes a bus of EventBridge.
+    pub async fn make_bus(&self, name: &str) -> Result<()> {
+        self.call("events", "AWSEvents.CreateEventBus", &json!({"Name": name})).await.map(drop)
     }
 
     async fn answer(&self, service: &str, what: &str, request: RequestBuilder) -> Result<String> {

@@ -13,9 +13,9 @@ use crate::{
 
 /// The Collector.
 pub const OTELCOL: Tool = Tool::Receiver(&Recipe { name: "otelcol", script: include_str!("../../tools/otelcol.sh"), program: None });
-/// The largest request it takes over HTTP, in bytes; over gRPC it is [`LARGEST_GRPC`].
+/// The largest request over HTTP of a Collector that takes [`Takes::Little`], in bytes.
 pub const LARGEST: usize = 64 << 10;
-/// The largest request it takes over gRPC, in bytes.
+/// The largest request over gRPC of a Collector that takes [`Takes::Little`], in bytes.
 pub const LARGEST_GRPC: usize = 1 << 20;
 
 const CONFIG: &str = include_str!("otelcol/otelcol.yaml");
@@ -32,6 +32,15 @@ pub enum Asks<'a> {
     Certificate(&'a Certificates),
 }
 
+/// How large a request may be.
+#[derive(Clone, Copy, Debug)]
+pub enum Takes {
+    /// Smaller than most Collectors': [`LARGEST`] and [`LARGEST_GRPC`].
+    Little,
+    /// What a Collector takes that is told nothing: 20 MiB over HTTP, 4 MiB over gRPC.
+    Usual,
+}
+
 /// A running Collector.
 #[derive(Debug)]
 pub struct Collector {
@@ -42,8 +51,13 @@ pub struct Collector {
 
 impl Collector {
     /// Starts it.
-    pub async fn start(asks: Asks<'_>) -> Result<Self> {
+    pub async fn start(asks: Asks<'_>, takes: Takes) -> Result<Self> {
         let (program, grpc) = (OTELCOL.path()?, Port::take()?);
+        // 0 is no word of it.
+        let [largest, largest_grpc] = match takes {
+            Takes::Little => [LARGEST, LARGEST_GRPC >> 20],
+            Takes::Usual => [0, 0],
+        };
         let server = Server::new("otelcol", |scratch, port| {
             let (extensions, protocol) = match asks {
                 Asks::Nothing => (String::new(), String::new()),
@@ -62,8 +76,8 @@ impl Collector {
                 .replace("GRPC_ADDRESS", &grpc.address().to_string())
                 .replace("HTTP_ADDRESS", &port.address().to_string())
                 .replace("FOLDER", &scratch.path().display().to_string())
-                .replace("LARGEST_GRPC_MIB", &(LARGEST_GRPC >> 20).to_string())
-                .replace("LARGEST", &LARGEST.to_string())
+                .replace("LARGEST_GRPC_MIB", &largest_grpc.to_string())
+                .replace("LARGEST", &largest.to_string())
                 .replace("PROTOCOL", &protocol)
                 .replace("EXTENSIONS", &extensions)
                 .replace("NAMES", names);

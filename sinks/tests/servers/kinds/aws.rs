@@ -14,7 +14,7 @@ use herald_testkit::{
     servers::{
         Certificates,
         aws::{Behind, Door, SECRET as GOOD},
-        moto::{ACCOUNT, MOTO, Moto, REGION},
+        moto::{ACCOUNT, MOTO, Moto, REGION, SNS_VERSION, topic_arn},
     },
     tools::Tool,
 };
@@ -83,12 +83,6 @@ impl<S: Service> Aws<S> {
 
     async fn call(&self, service: &str, target: &str, body: Value) -> Result<Value> {
         self.moto()?.call(service, target, &body).await
-    }
-
-    /// Makes a queue that keeps what is received of it from being seen again.
-    async fn make_queue(&self, name: &str) -> Result<()> {
-        let body = json!({"QueueName": name, "Attributes": {"VisibilityTimeout": "43200"}});
-        self.call("sqs", "AmazonSQS.CreateQueue", body).await.map(drop)
     }
 
     /// Receives what is in a queue; returns everything that was so far.
@@ -189,7 +183,7 @@ impl Service for Kinesis {
     const NAME: &'static str = "kinesis";
 
     async fn prepare(aws: &Aws<Self>, place: &str) -> Result<()> {
-        aws.call("kinesis", "Kinesis_20131202.CreateStream", json!({"StreamName": place, "ShardCount": 1})).await.map(drop)
+        aws.moto()?.make_stream(place).await
     }
 
     fn keys(place: &str) -> String {
@@ -213,14 +207,7 @@ impl Service for Firehose {
     const NAME: &'static str = "firehose";
 
     async fn prepare(aws: &Aws<Self>, place: &str) -> Result<()> {
-        let bucket = format!("bucket-{place}");
-        let constraint =
-            format!("<CreateBucketConfiguration><LocationConstraint>{REGION}</LocationConstraint></CreateBucketConfiguration>");
-        aws.moto()?.s3(&bucket, Some(&constraint)).await?;
-        let role = format!("arn:aws:iam::{ACCOUNT}:role/r");
-        let s3 = json!({"RoleARN": role, "BucketARN": format!("arn:aws:s3:::{bucket}")});
-        let body = json!({"DeliveryStreamName": place, "ExtendedS3DestinationConfiguration": s3});
-        aws.call("firehose", "Firehose_20150804.CreateDeliveryStream", body).await.map(drop)
+        aws.moto()?.make_delivery_stream(place, &format!("bucket-{place}")).await
     }
 
     fn keys(place: &str) -> String {
@@ -250,9 +237,10 @@ impl Service for Sns {
 
     async fn prepare(aws: &Aws<Self>, place: &str) -> Result<()> {
         let (moto, topic, queue) = (aws.moto()?, topic_arn(place), queue_arn(place));
-        moto.form("sns", &[("Action", "CreateTopic"), ("Version", VERSION), ("Name", place)]).await?;
-        aws.make_queue(place).await?;
-        let subscribe = [("Action", "Subscribe"), ("Version", VERSION), ("TopicArn", &topic), ("Protocol", "sqs"), ("Endpoint", &queue)];
+        moto.make_topic(place).await?;
+        moto.make_queue(place).await?;
+        let subscribe =
+            [("Action", "Subscribe"), ("Version", SNS_VERSION), ("TopicArn", &topic), ("Protocol", "sqs"), ("Endpoint", &queue)];
         moto.form("sns", &subscribe).await.map(drop)
     }
 
@@ -269,12 +257,6 @@ impl Service for Sns {
     }
 }
 
-const VERSION: &str = "2010-03-31";
-
-fn topic_arn(name: &str) -> String {
-    format!("arn:aws:sns:{REGION}:{ACCOUNT}:{name}")
-}
-
 pub(crate) struct Sqs;
 
 impl Service for Sqs {
@@ -282,7 +264,7 @@ impl Service for Sqs {
     const NAME: &'static str = "sqs";
 
     async fn prepare(aws: &Aws<Self>, place: &str) -> Result<()> {
-        aws.make_queue(place).await
+        aws.moto()?.make_queue(place).await
     }
 
     fn keys(place: &str) -> String {
@@ -301,8 +283,8 @@ impl Service for EventBridge {
     const NAME: &'static str = "events";
 
     async fn prepare(aws: &Aws<Self>, place: &str) -> Result<()> {
-        aws.call("events", "AWSEvents.CreateEventBus", json!({"Name": place})).await?;
-        aws.make_queue(place).await?;
+        aws.moto()?.make_bus(place).await?;
+        aws.moto()?.make_queue(place).await?;
         let rule = json!({"Name": place, "EventBusName": place, "EventPattern": r#"{"source": ["herald"]}"#});
         aws.call("events", "AWSEvents.PutRule", rule).await?;
         let targets = json!({"Rule": place, "EventBusName": place, "Targets": [{"Id": "1", "Arn": queue_arn(place)}]});

@@ -4,7 +4,7 @@ use anyhow::{Result, ensure};
 use herald_testkit::{
     servers::{
         Certificates,
-        otelcol::{Asks, Collector, LARGEST, LARGEST_GRPC, OTELCOL},
+        otelcol::{Asks, Collector, LARGEST, LARGEST_GRPC, OTELCOL, Takes},
     },
     tools::Tool,
     wait,
@@ -26,7 +26,7 @@ pub(crate) struct Otlp<const GRPC: bool> {
 
 impl<const GRPC: bool> Otlp<GRPC> {
     async fn with(asks: Asks<'_>) -> Result<Self> {
-        Ok(Self { collector: Collector::start(asks).await?, guarded: None })
+        Ok(Self { collector: Collector::start(asks, Takes::Little).await?, guarded: None })
     }
 
     fn keys_for(collector: &Collector, place: &str) -> String {
@@ -133,7 +133,7 @@ impl<const GRPC: bool> Kind for Otlp<GRPC> {
     }
 
     async fn wrong_credentials(&mut self, place: &str) -> Result<Wrong> {
-        let guarded = self.guarded.insert(Collector::start(Asks::Token("right")).await?);
+        let guarded = self.guarded.insert(Collector::start(Asks::Token("right"), Takes::Little).await?);
         let keys = with(&Self::keys_for(guarded, place), &format!("headers: {{Authorization: Bearer {SECRET}}}"));
         let said = if GRPC { "answered Unauthenticated" } else { "answered 401 Unauthorized" };
         Ok(Wrong { keys, said })
