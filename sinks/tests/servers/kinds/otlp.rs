@@ -145,7 +145,7 @@ impl<const GRPC: bool> Kind for Otlp<GRPC> {
 
     /// Headers, which may be a login, are sent; a body is compressed; each type has its severity.
     async fn besides(&mut self) -> Result<()> {
-        let guarded = self.guarded.insert(Collector::start(Asks::Token("right")).await?);
+        let guarded = self.guarded.insert(Collector::start(Asks::Token("right"), Takes::Little).await?);
         let keys = Self::keys_for(guarded, "besides").replace("compression: none", "compression: gzip");
         let keys = with(&keys, "headers: {Authorization: \"Bearer {{ print `right` }}\"}");
         let mut events: Vec<Value> = (0..20).map(|number| event(&format!("besides-{number}"))).collect();
