@@ -13,8 +13,9 @@ use tokio::time::Instant;
 
 /// Batches sent at a time to a receiver of which nothing is known.
 const FIRST: usize = 4;
-/// Fewest batches over which a rate is taken.
+/// Fewest batches and shortest time over which a rate is taken: events come in bursts, which say nothing of the receiver.
 const ROUND: usize = 32;
+const ROUND_TIME: Duration = Duration::from_millis(100);
 /// A window twice as large is kept when it makes the rate so many times what it was.
 const WORTHWHILE: f64 = 1.2;
 /// How long a window is kept that could not be made better.
@@ -58,7 +59,8 @@ impl Window {
         let round = state.round.get_or_insert(Round { since: now, done: 0, in_flight: 0 });
         round.done += 1;
         round.in_flight += in_flight;
-        if round.done <= size.max(ROUND) {
+        let elapsed = now - round.since;
+        if round.done <= size.max(ROUND) || elapsed < ROUND_TIME {
             return;
         }
         // The first began the round. Where less than half of the window was used, it is not what held back.
@@ -139,6 +141,20 @@ mod tests {
             window.done(start + Duration::from_secs_f64(f64::from(second).sqrt()), 1);
         }
         assert_eq!(window.size(), 4);
+    }
+
+    #[test]
+    fn bursts_do_not_make_it_grow() {
+        let (window, mut now) = (Window::new(400), Instant::now());
+        for burst in 0..2_000 {
+            // Some slower, some faster, and as many in a tenth of a second.
+            let pace = Duration::from_micros(if burst % 2 == 0 { 20 } else { 200 });
+            for _ in 0..60 {
+                now += pace;
+                window.done(now, window.size());
+            }
+        }
+        assert!(window.size() <= 8, "{}", window.size());
     }
 
     #[test]
