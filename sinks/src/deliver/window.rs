@@ -16,6 +16,8 @@ const FIRST: usize = 4;
 /// Fewest batches and shortest time over which a rate is taken: events come in bursts, which say nothing of the receiver.
 const ROUND: usize = 32;
 const ROUND_TIME: Duration = Duration::from_millis(100);
+/// After so long without a batch done a rate is taken anew: there was nothing to send.
+const IDLE: Duration = Duration::from_secs(5);
 /// A window twice as large is kept when it makes the rate so many times what it was.
 const WORTHWHILE: f64 = 1.2;
 /// How long a window is kept that could not be made better.
@@ -37,6 +39,7 @@ struct State {
 /// Batches done since a moment.
 struct Round {
     since: Instant,
+    last: Instant,
     done: usize,
     /// How many were on their way when each of these was done, added up.
     in_flight: usize,
@@ -56,7 +59,9 @@ impl Window {
     pub(super) fn done(&self, now: Instant, in_flight: usize) {
         let mut state = self.lock();
         let size = state.size;
-        let round = state.round.get_or_insert(Round { since: now, done: 0, in_flight: 0 });
+        state.round.take_if(|round| now - round.last > IDLE);
+        let round = state.round.get_or_insert(Round { since: now, last: now, done: 0, in_flight: 0 });
+        round.last = now;
         round.done += 1;
         round.in_flight += in_flight;
         let elapsed = now - round.since;
@@ -64,8 +69,7 @@ impl Window {
             return;
         }
         // The first began the round. Where less than half of the window was used, it is not what held back.
-        let (rate, was_used) =
-            ((round.done - 1) as f64 / (now - round.since).as_secs_f64().max(1e-6), 2 * round.in_flight >= round.done * size);
+        let (rate, was_used) = ((round.done - 1) as f64 / elapsed.as_secs_f64(), 2 * round.in_flight >= round.done * size);
         state.round = None;
         if !was_used || state.kept_until.is_some_and(|until| now < until) {
             return;
@@ -155,6 +159,19 @@ mod tests {
             }
         }
         assert!(window.size() <= 8, "{}", window.size());
+    }
+
+    #[test]
+    fn what_came_before_a_pause_says_nothing() {
+        let (window, mut now) = (Window::new(400), Instant::now());
+        for _ in 0..1_000 {
+            now += 2 * IDLE;
+            for _ in 0..40 {
+                now += Duration::from_micros(20);
+                window.done(now, window.size());
+            }
+        }
+        assert_eq!(window.size(), 4);
     }
 
     #[test]
