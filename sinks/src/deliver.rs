@@ -101,9 +101,9 @@ impl Lane {
             let may_send = has_turn && sending.len() < pace.window.size() && bytes < WINDOW_BYTES;
             tokio::select! {
                 biased;
-                Some(done) = sending.next(), if !sending.is_empty() => {
+                Some((began, done)) = sending.next(), if !sending.is_empty() => {
                     bytes -= done;
-                    pace.window.done(tokio::time::Instant::now(), sending.len() + 1);
+                    pace.window.done(began, tokio::time::Instant::now(), sending.len() + 1);
                 }
                 () = self.stop.cancelled(), if stopping.is_none() => {
                     stopping = Some(tokio::time::Instant::now() + self.patience);
@@ -128,8 +128,9 @@ impl Lane {
                         if !batch.is_empty() {
                             bytes += batch.bytes;
                             sending.push(async move {
+                                let began = tokio::time::Instant::now();
                                 sender.deliver(batch.deliveries).await;
-                                batch.bytes
+                                (began, batch.bytes)
                             });
                         }
                     }

@@ -13,12 +13,10 @@ use tokio::time::Instant;
 
 /// Batches sent at a time to a receiver of which nothing is known.
 const FIRST: usize = 4;
-/// Fewest batches and shortest time over which a rate is taken: events come in bursts, which say nothing of the receiver.
+/// Fewest batches and shortest time over which the time of a batch is taken: single ones say little.
 const ROUND: usize = 32;
 const ROUND_TIME: Duration = Duration::from_millis(100);
-/// After so long without a batch done a rate is taken anew: there was nothing to send.
-const IDLE: Duration = Duration::from_secs(5);
-/// A window twice as large is kept when it makes the rate so many times what it was.
+/// A window twice as large is kept when it makes the receiver so many times as fast as before.
 const WORTHWHILE: f64 = 1.2;
 /// How long a window is kept that could not be made better.
 const KEPT: Duration = Duration::from_secs(10);
@@ -36,18 +34,25 @@ struct State {
     kept_until: Option<Instant>,
 }
 
-/// Batches done since a moment.
+/// Batches that were begun and done since a moment.
 struct Round {
     since: Instant,
-    last: Instant,
     done: usize,
-    /// How many were on their way when each of these was done, added up.
+    /// How long they took, added up.
+    took: Duration,
+    /// How many were on their way when each was done, added up.
     in_flight: usize,
+}
+
+impl State {
+    fn of(size: usize) -> Self {
+        Self { size, round: None, before: None, kept_until: None }
+    }
 }
 
 impl Window {
     pub(super) fn new(most: usize) -> Self {
-        Self { most, state: Mutex::new(State { size: FIRST.min(most), round: None, before: None, kept_until: None }) }
+        Self { most, state: Mutex::new(State::of(FIRST.min(most))) }
     }
 
     /// How many batches may be on their way now.
@@ -55,48 +60,46 @@ impl Window {
         self.lock().size
     }
 
-    /// A batch is done; so many were on their way until now.
-    pub(super) fn done(&self, now: Instant, in_flight: usize) {
+    /// A batch is done that was begun then; so many were on their way until now.
+    pub(super) fn done(&self, began: Instant, now: Instant, in_flight: usize) {
         let mut state = self.lock();
         let size = state.size;
-        state.round.take_if(|round| now - round.last > IDLE);
-        let round = state.round.get_or_insert(Round { since: now, last: now, done: 0, in_flight: 0 });
-        round.last = now;
-        round.done += 1;
-        round.in_flight += in_flight;
-        let elapsed = now - round.since;
-        if round.done <= size.max(ROUND) || elapsed < ROUND_TIME {
+        let round = state.round.get_or_insert(Round { since: now, done: 0, took: Duration::ZERO, in_flight: 0 });
+        // One that was begun before says something of another window.
+        if began < round.since {
             return;
         }
-        // The first began the round. Where less than half of the window was used, it is not what held back.
-        let (rate, was_used) = ((round.done - 1) as f64 / elapsed.as_secs_f64(), 2 * round.in_flight >= round.done * size);
+        round.done += 1;
+        round.took += now - began;
+        round.in_flight += in_flight;
+        if round.done < size.max(ROUND) || now - round.since < ROUND_TIME {
+            return;
+        }
+        // Little's law. Where less than half of the window was used, it is not what held back.
+        let rate = (size * round.done) as f64 / round.took.as_secs_f64();
+        let was_used = 2 * round.in_flight >= round.done * size;
         state.round = None;
         if !was_used || state.kept_until.is_some_and(|until| now < until) {
             return;
         }
-        state.kept_until = None;
-        match state.before.take() {
+        match state.before {
             Some(before) if rate < before * WORTHWHILE => {
-                state.size = self.within(size / 2);
-                state.kept_until = Some(now + KEPT);
+                *state = State { kept_until: Some(now + KEPT), ..State::of(self.within(size / 2)) };
             }
-            _ if size < self.most => {
-                state.size = self.within(size * 2);
-                state.before = Some(rate);
-            }
-            _ => {}
+            _ if size < self.most => *state = State { before: Some(rate), ..State::of(self.within(size * 2)) },
+            _ => *state = State::of(size),
         }
     }
 
     /// A batch was refused and will come again: half as many.
     pub(super) fn refused(&self) {
         let mut state = self.lock();
-        *state = State { size: self.within(state.size / 2), round: None, before: None, kept_until: None };
+        *state = State::of(self.within(state.size / 2));
     }
 
     /// The receiver was not there: it begins anew.
     pub(super) fn went_down(&self) {
-        *self.lock() = State { size: self.within(FIRST), round: None, before: None, kept_until: None };
+        *self.lock() = State::of(self.within(FIRST));
     }
 
     fn within(&self, size: usize) -> usize {
@@ -111,15 +114,25 @@ impl Window {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::VecDeque;
+
     use super::*;
 
-    /// A receiver that takes a batch in so many milliseconds and no more than so many batches at a time; returns the window after some seconds.
-    fn after(window: &Window, now: &mut Instant, seconds: u64, takes: f64, at_a_time: usize) -> usize {
-        let end = *now + Duration::from_secs(seconds);
+    /// Sends to a receiver that takes so many milliseconds for a batch, and has room for so many at a time; returns the window after some seconds.
+    fn after(window: &Window, now: &mut Instant, seconds: u64, takes: f64, room: usize) -> usize {
+        let (end, takes) = (*now + Duration::from_secs(seconds), Duration::from_secs_f64(takes / 1_000.0));
+        // When each that is on its way was begun and will be done, the earliest first; one that finds no room waits for another to end.
+        let mut on_their_way: VecDeque<(Instant, Instant)> = VecDeque::new();
         while *now < end {
-            let size = window.size();
-            *now += Duration::from_secs_f64(takes / 1_000.0 / size.min(at_a_time) as f64);
-            window.done(*now, size);
+            while on_their_way.len() < window.size() {
+                let taken = on_their_way.len().checked_sub(room).map_or(*now, |at| on_their_way[at].1);
+                on_their_way.push_back((*now, taken + takes));
+            }
+            *now = on_their_way[0].1;
+            // Those that are done at the same time are looked at before others are sent.
+            while let Some((began, _)) = on_their_way.pop_front_if(|(_, done)| *done <= *now) {
+                window.done(began, *now, on_their_way.len() + 1);
+            }
         }
         window.size()
     }
@@ -128,10 +141,9 @@ mod tests {
     fn it_grows_as_long_as_that_makes_the_receiver_faster() {
         let mut now = Instant::now();
         let far = Window::new(400);
-        assert_eq!(far.size(), 4);
-        assert_eq!(after(&far, &mut now, 3, 50.0, usize::MAX), 400, "never more than configured");
+        assert_eq!(after(&far, &mut now, 4, 50.0, usize::MAX), 400, "never more than configured");
         let near = Window::new(400);
-        assert_eq!(after(&near, &mut now, 3, 0.2, 10), 16, "eight are less than it takes, 32 gain nothing");
+        assert_eq!(after(&near, &mut now, 4, 0.2, 10), 16, "eight are less than it takes, 32 gain nothing");
         // What makes it faster later is found later.
         assert!(after(&near, &mut now, 60, 50.0, usize::MAX) > 100);
         assert_eq!(Window::new(1).size(), 1);
@@ -139,37 +151,12 @@ mod tests {
 
     #[test]
     fn what_is_not_used_does_not_grow() {
-        let (window, start) = (Window::new(400), Instant::now());
-        for second in 0..1_000 {
+        let (window, mut now) = (Window::new(400), Instant::now());
+        for takes in (1..1_000).rev() {
             // Ever faster, but one at a time.
-            window.done(start + Duration::from_secs_f64(f64::from(second).sqrt()), 1);
-        }
-        assert_eq!(window.size(), 4);
-    }
-
-    #[test]
-    fn bursts_do_not_make_it_grow() {
-        let (window, mut now) = (Window::new(400), Instant::now());
-        for burst in 0..2_000 {
-            // Some slower, some faster, and as many in a tenth of a second.
-            let pace = Duration::from_micros(if burst % 2 == 0 { 20 } else { 200 });
-            for _ in 0..60 {
-                now += pace;
-                window.done(now, window.size());
-            }
-        }
-        assert!(window.size() <= 8, "{}", window.size());
-    }
-
-    #[test]
-    fn what_came_before_a_pause_says_nothing() {
-        let (window, mut now) = (Window::new(400), Instant::now());
-        for _ in 0..1_000 {
-            now += 2 * IDLE;
-            for _ in 0..40 {
-                now += Duration::from_micros(20);
-                window.done(now, window.size());
-            }
+            let began = now;
+            now += Duration::from_millis(takes);
+            window.done(began, now, 1);
         }
         assert_eq!(window.size(), 4);
     }
