@@ -15,7 +15,11 @@ mod sender;
 mod tests;
 mod window;
 
-use std::{pin::pin, sync::Arc, time::Duration};
+use std::{
+    pin::pin,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use futures_util::{StreamExt as _, stream::FuturesUnordered};
 use herald_common::{
@@ -71,7 +75,7 @@ impl Lane {
             stop,
             bus: context.bus.clone(),
             pulse: context.health.pulse(&format!("sinks: {name}"), Duration::from_secs(120)),
-            sender: Arc::new(Sender::new(context, receiver, built)),
+            sender: Arc::new(Sender::new(context, receiver, built, concurrency)),
         }
     }
 
@@ -195,6 +199,11 @@ impl Batch {
     fn is_empty(&self) -> bool {
         self.deliveries.is_empty()
     }
+}
+
+/// The guarded values are plain data, good even after a panic elsewhere.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 async fn until(deadline: Option<tokio::time::Instant>) {

@@ -2,8 +2,8 @@
 //!
 //! In goes a [`ConsumerSpec`]; out come [`Delivery`]s in the stream's order. Any number of replicas may share a consumer. One pull request is open at a time:
 //! of two, the server fills now one, now the other, and the order would be gone. At most `prefetch` messages are asked for at a time, and fewer where they are
-//! large, since what is asked for is held in memory; one that waited here for longer than AckWait is passed over, since it is handed out again. A consumer that was deleted is made again, a lost connection
-//! is waited for: [`Consumer::next`] fails for no reason and ends for one, [`Consumer::stop`].
+//! large, since what is asked for is held in memory; one that waited here for longer than AckWait is passed over, since it is handed out again. A consumer that was
+//! deleted is made again, a lost connection is waited for: [`Consumer::next`] fails for no reason and ends for one, [`Consumer::stop`].
 
 use std::time::{Duration, Instant};
 

@@ -1,13 +1,11 @@
 //! The gate in front of a receiver: closed while it is down, for all its batches alike. State only; the caller waits.
 
-use std::{
-    sync::{Mutex, PoisonError},
-    time::Duration,
-};
+use std::{sync::Mutex, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 
+use super::lock;
 use crate::retry;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
@@ -44,7 +42,7 @@ pub(super) enum News {
 impl Gate {
     /// When the next attempt may be made; `None` for now.
     pub(super) fn closed_until(&self) -> Option<Instant> {
-        self.lock().as_ref().map(|down| down.until).filter(|until| *until > Instant::now())
+        lock(&self.down).as_ref().map(|down| down.until).filter(|until| *until > Instant::now())
     }
 
     /// Notes a failure of what was sent at `sent`; `after` is the pause the receiver asked for.
@@ -55,7 +53,7 @@ impl Gate {
             let backoff = retry::pause(failures, FIRST_PAUSE, LONGEST_PAUSE).mul_f64(1.0 - rand::random::<f64>() / 3.0);
             after.map_or(backoff, |after| after.min(LONGEST_REQUEST))
         };
-        let mut down = self.lock();
+        let mut down = lock(&self.down);
         let Some(down) = down.as_mut() else {
             *down = Some(Down { since: Timestamp::now(), reason: reason.to_owned(), failures: 1, noted: now, until: now + pause(0) });
             return News::WentDown;
@@ -76,14 +74,9 @@ impl Gate {
 
     /// Notes a success of what was sent at `sent`; returns how long the receiver was down when it is up again.
     pub(super) fn succeeded(&self, sent: Instant) -> Option<SignedDuration> {
-        let mut down = self.lock();
+        let mut down = lock(&self.down);
         let over = down.take_if(|down| sent > down.noted)?;
         Some(Timestamp::now().duration_since(over.since))
-    }
-
-    /// The guarded value is plain data, good even after a panic elsewhere.
-    fn lock(&self) -> std::sync::MutexGuard<'_, Option<Down>> {
-        self.down.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

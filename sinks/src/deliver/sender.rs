@@ -5,7 +5,7 @@
 
 use std::{
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex,
         atomic::{AtomicU32, AtomicU64, Ordering},
     },
     time::Duration,
@@ -24,6 +24,7 @@ use tokio::time::Instant;
 
 use super::{
     gate::{Gate, News},
+    lock,
     pace::Pace,
     seen::{Seen, State},
 };
@@ -71,9 +72,8 @@ pub(super) struct Sender {
 struct Stopped;
 
 impl Sender {
-    pub(super) fn new(context: &Context, receiver: &Receiver, built: Built) -> Self {
+    pub(super) fn new(context: &Context, receiver: &Receiver, built: Built, concurrency: usize) -> Self {
         let (name, options) = (&receiver.name.value, &receiver.options);
-        let concurrency = options.concurrency.unwrap_or(built.defaults.concurrency);
         Self {
             name: name.clone(),
             pace: Pace::new(options.rate_limit, built.defaults.summarises, built.sink.interval(), concurrency),
@@ -405,9 +405,4 @@ fn run(items: &[Item], max_bytes: usize) -> usize {
         bytes <= max_bytes
     });
     fitting.count().max(1)
-}
-
-/// The guarded values are plain data, good even after a panic elsewhere.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

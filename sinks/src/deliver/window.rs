@@ -4,12 +4,11 @@
 //! by climbing: it doubles as long as that makes the receiver faster, steps back when it did not, and is tried again later. A refusal halves it and an outage
 //! starts it over, so a receiver in trouble is not flooded. State only; the caller tells the time.
 
-use std::{
-    sync::{Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+use std::{sync::Mutex, time::Duration};
 
 use tokio::time::Instant;
+
+use super::lock;
 
 /// Batches sent at a time to a receiver of which nothing is known.
 const FIRST: usize = 4;
@@ -57,12 +56,12 @@ impl Window {
 
     /// How many batches may be on their way now.
     pub(super) fn size(&self) -> usize {
-        self.lock().size
+        lock(&self.state).size
     }
 
     /// A batch is done that was begun then; so many were on their way until now.
     pub(super) fn done(&self, began: Instant, now: Instant, in_flight: usize) {
-        let mut state = self.lock();
+        let mut state = lock(&self.state);
         let size = state.size;
         let round = state.round.get_or_insert(Round { since: now, done: 0, took: Duration::ZERO, in_flight: 0 });
         // One that was begun before says something of another window.
@@ -93,22 +92,17 @@ impl Window {
 
     /// A batch was refused and will come again: half as many.
     pub(super) fn refused(&self) {
-        let mut state = self.lock();
+        let mut state = lock(&self.state);
         *state = State::of(self.within(state.size / 2));
     }
 
     /// The receiver was not there: it begins anew.
     pub(super) fn went_down(&self) {
-        *self.lock() = State::of(self.within(FIRST));
+        *lock(&self.state) = State::of(self.within(FIRST));
     }
 
     fn within(&self, size: usize) -> usize {
         size.max(FIRST).min(self.most)
-    }
-
-    /// A state is whole whatever happened elsewhere.
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -75,15 +75,12 @@ impl Fake {
     async fn deliver_together(&mut self, config: &str, count: u64, publish: impl AsyncFnOnce(&Fixture)) -> Fixture {
         self.receiver.stop().await;
         let fixture = Fixture::start_with(&config.replace("  updates: true\n", "  concurrency: 1\n  updates: true\n")).await;
-        let handed_out = async |count| {
-            let state = || async { fixture.bus.consumer_state(&Stream::Out("r".into()), "sinks").await.ok().flatten() };
-            let are = || async { state().await.is_some_and(|state| state.ack_pending == count) };
-            wait::until("the events to be handed out", BOUND, are).await.expect("in time");
-        };
         fixture.publish("r", &["first"]).await;
         fixture.until("the first to be tried", || fixture.metric("retried", "r") > 0).await;
         publish(&fixture).await;
-        handed_out(count + 1).await;
+        let state = || async { fixture.bus.consumer_state(&Stream::Out("r".into()), "sinks").await.ok().flatten() };
+        let handed_out = || async { state().await.is_some_and(|state| state.ack_pending == count + 1) };
+        wait::until("the events to be handed out", BOUND, handed_out).await.expect("in time");
         self.receiver.start_again().await.expect("starts again");
         fixture.settled("r").await;
         fixture

@@ -9,9 +9,10 @@ use herald_testkit::{
     tools::Tool,
 };
 
-use crate::fixture::{Fixture, event};
-
-const TAKEN: &str = r#"{"errors":false,"items":[{"create":{"status":201}}]}"#;
+use crate::{
+    fixture::{Fixture, event},
+    search::TAKEN,
+};
 
 /// What is said of a request's body, and the body as a server reads it.
 fn read(request: &Received) -> (Option<String>, Vec<u8>) {

@@ -130,6 +130,15 @@ impl Fixture {
         wait::until(what, BOUND, || std::future::ready(condition())).await.expect("in time");
     }
 
+    /// Looks whether a receiver whose server never answers leaves the second of two events in the stream; `what` it is stands in a failure.
+    pub(crate) async fn takes_one_at_a_time(&self, receiver: &str, what: &str) {
+        self.publish(receiver, &["a"]).await;
+        self.until("the first to be taken", || self.metrics(receiver).received.get() == 1).await;
+        self.publish(receiver, &["b"]).await;
+        self.until("the first to be tried again", || self.metric("retried", receiver) >= 2).await;
+        assert_eq!(self.metrics(receiver).received.get(), 1, "{what}: the other waits in the stream");
+    }
+
     /// The dead letters of a receiver.
     pub(crate) async fn dead(&self, receiver: &str) -> Vec<Stored> {
         let mut letters = Vec::new();

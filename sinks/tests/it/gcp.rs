@@ -114,11 +114,7 @@ async fn messages_with_an_order_are_published_one_request_after_the_other() {
     pubsub.rule(Rule::new(Answer::Hang));
     let keys = format!("gcloud_project_id: p, topic: t, endpoint: \"{}\", ordering_key: '{{{{ .InvolvedObject.Kind }}}}'", pubsub.url());
     let fixture = Fixture::start(&format!("- {{name: topic, timeout: 1s, pubsub: {{{keys}}}}}\n")).await;
-    fixture.publish("topic", &["a"]).await;
-    fixture.until("the first to be taken", || fixture.metrics("topic").received.get() == 1).await;
-    fixture.publish("topic", &["b"]).await;
-    fixture.until("the first to be tried again", || fixture.metric("retried", "topic") >= 2).await;
-    assert_eq!(fixture.metrics("topic").received.get(), 1, "the other waits in the stream");
+    fixture.takes_one_at_a_time("topic", "pubsub").await;
 }
 
 #[tokio::test]

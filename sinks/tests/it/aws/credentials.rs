@@ -15,7 +15,10 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
 use super::{Fake, assert_signed, checked, header};
-use crate::fixture::{BOUND, Fixture};
+use crate::{
+    fixture::{BOUND, Fixture},
+    search::TAKEN,
+};
 
 const ITEM: &str = "title: '{{ .Name }}', description: d, source: s";
 
@@ -129,7 +132,7 @@ async fn a_role_is_taken_on_and_the_address_is_the_profiles() {
 /// An OpenSearch Service that knows only the right key.
 fn domain(request: &Received) -> Reply {
     let knows = header(request, "authorization").contains(KEY_ID);
-    let (status, body) = if knows { (200, r#"{"errors":false,"items":[{"create":{"status":201}}]}"#) } else { (403, "no") };
+    let (status, body) = if knows { (200, TAKEN) } else { (403, "no") };
     Reply { status, body: body.to_owned(), accepted: knows, ..Reply::default() }
 }
 

@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     check::deliver,
-    events::event,
+    events::{event, events},
     fixture::{BOUND, identity},
     kind::{Kind, Refused, SECRET, Wrong, with},
 };
@@ -148,7 +148,7 @@ impl<const GRPC: bool> Kind for Otlp<GRPC> {
         let guarded = self.guarded.insert(Collector::start(Asks::Token("right"), Takes::Little).await?);
         let keys = Self::keys_for(guarded, "besides").replace("compression: none", "compression: gzip");
         let keys = with(&keys, "headers: {Authorization: \"Bearer {{ print `right` }}\"}");
-        let mut events: Vec<Value> = (0..20).map(|number| event(&format!("besides-{number}"))).collect();
+        let mut events = events("besides", 20);
         events[7]["type"] = "Normal".into();
         deliver::<Self>(&keys, &events).await?;
         let all_there = || async { Self::read(guarded, "besides").is_ok_and(|arrived| arrived.len() >= events.len()) };
