@@ -1,10 +1,11 @@
-//! The order of events about one object: while the first of them waits for a lookup, the others queue behind it.
+//! The order of events about one object: while the first of them waits for a lookup, the others queue behind it ([`Lanes`]); while it is away to come back
+//! later, so do they ([`Away`]).
 //!
 //! In go items with the name of their lane; out they come in the order they went in, lane by lane. A lane is there as long as something waits in it. Pure:
 //! no clock but the instants it is given, no I/O. It bounds nothing: the caller asks [`Lanes::len`] before it takes more.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{BTreeMap, HashMap, VecDeque},
     time::{Duration, Instant},
 };
 
@@ -68,27 +69,48 @@ impl<T> Lanes<T> {
     }
 }
 
-/// The lanes whose events were put back for later: what comes meanwhile waits as long, so that it does not overtake them.
+/// How long an event that was put back may be late: then another replica has it.
+const GRACE: Duration = Duration::from_secs(2);
+/// How long an event stays away at least that came before one that is late.
+const SOON: Duration = Duration::from_millis(100);
+
+/// The events that were put back for later: none is overtaken by a later one of its lane.
+///
+/// Each comes back when the server says so, by its own clock and perhaps to another replica. So it is awaited by its sequence, and not for longer than
+/// [`GRACE`] after its time.
 #[derive(Default)]
-pub(crate) struct Parked {
-    until: HashMap<String, Instant>,
+pub(crate) struct Away {
+    /// By lane: the sequences of the events, and when each is handed out again.
+    lanes: HashMap<String, BTreeMap<u64, Instant>>,
 }
 
-impl Parked {
-    /// Parks a lane.
-    pub(crate) fn park(&mut self, lane: &str, until: Instant) {
-        self.until.insert(lane.to_owned(), until);
+impl Away {
+    /// Notes that an event was put back and is handed out again at `due`.
+    pub(crate) fn put_back(&mut self, lane: &str, sequence: u64, due: Instant) {
+        match self.lanes.get_mut(lane) {
+            Some(away) => drop(away.insert(sequence, due)),
+            None => drop(self.lanes.insert(lane.to_owned(), BTreeMap::from([(sequence, due)]))),
+        }
     }
 
-    /// How long the lane still is parked; `None` when it is not.
-    pub(crate) fn left(&self, lane: &str, now: Instant) -> Option<Duration> {
-        let until = self.until.get(lane)?;
-        until.checked_duration_since(now).filter(|left| !left.is_zero())
+    /// Notes that an event has come. How long it has to be put back since an earlier one of its lane is away; `None` when it may go on.
+    pub(crate) fn come(&mut self, lane: &str, sequence: u64, now: Instant) -> Option<Duration> {
+        let away = self.lanes.get_mut(lane)?;
+        away.remove(&sequence);
+        let earlier = away.range(..sequence).map(|(_, due)| *due);
+        let wait = earlier.filter(|due| now < *due + GRACE).max().map(|due| due.saturating_duration_since(now).max(SOON));
+        if away.is_empty() {
+            self.lanes.remove(lane);
+        }
+        wait
     }
 
-    /// Forgets the lanes that are parked no more.
+    /// Forgets the events that are awaited no more.
     pub(crate) fn forget(&mut self, now: Instant) {
-        self.until.retain(|_, until| *until > now);
+        self.lanes.retain(|_, away| {
+            away.retain(|_, due| now < *due + GRACE);
+            !away.is_empty()
+        });
     }
 }
 
@@ -113,13 +135,35 @@ mod tests {
     }
 
     #[test]
-    fn a_parked_lane_says_how_long() {
-        let (mut parked, now) = (Parked::default(), Instant::now());
-        parked.park("a", now + Duration::from_secs(15));
-        assert_eq!(parked.left("a", now + Duration::from_secs(5)), Some(Duration::from_secs(10)));
-        assert_eq!(parked.left("b", now), None);
-        assert_eq!(parked.left("a", now + Duration::from_secs(15)), None);
-        parked.forget(now + Duration::from_secs(15));
-        assert!(parked.until.is_empty());
+    fn what_is_away_is_not_overtaken() {
+        let (mut away, now) = (Away::default(), Instant::now());
+        let (due, left) = (now + Duration::from_secs(15), Duration::from_secs(10));
+        away.put_back("a", 7, due);
+        assert_eq!(away.come("a", 9, due - left), Some(left));
+        away.put_back("a", 9, due);
+        assert_eq!(away.come("a", 9, due), Some(SOON), "the server hands out the later one first");
+        away.put_back("a", 9, due + SOON);
+        assert_eq!(away.come("b", 9, now), None, "another lane");
+        assert_eq!(away.come("a", 7, due - SOON), None, "the first need not wait, even if it is early");
+        assert_eq!(away.come("a", 10, due), Some(SOON), "one is still away");
+        away.put_back("a", 10, due + SOON);
+        assert_eq!(away.come("a", 9, due + SOON), None);
+        assert_eq!(away.come("a", 10, due + SOON), None);
+        assert!(away.lanes.is_empty());
+    }
+
+    #[test]
+    fn what_stays_away_is_not_awaited_for_ever() {
+        let (mut away, mut now) = (Away::default(), Instant::now());
+        let end = now + GRACE;
+        away.put_back("a", 7, now);
+        away.put_back("b", 7, now);
+        while let Some(wait) = away.come("a", 9, now) {
+            now += wait;
+            away.put_back("a", 9, now);
+        }
+        assert_eq!(now, end);
+        away.forget(end);
+        assert!(away.lanes.is_empty());
     }
 }

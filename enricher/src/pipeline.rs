@@ -23,7 +23,7 @@ use crate::{
     Enricher,
     cache::Cache,
     enrich,
-    lanes::{Lanes, Parked},
+    lanes::{Away, Lanes},
     lookups::{Lookups, Outcome},
 };
 
@@ -57,7 +57,7 @@ pub(crate) struct Pipeline {
     lookups: Option<Arc<Lookups>>,
     cache: Cache,
     lanes: Lanes<Held>,
-    parked: Parked,
+    away: Away,
     running: FuturesUnordered<BoxFuture<'static, (String, Outcome)>>,
     outbox: Outbox<Delivery>,
     pulse: Pulse,
@@ -68,7 +68,7 @@ impl Pipeline {
         Self {
             cache: Cache::new(context.config.cache_size),
             lanes: Lanes::default(),
-            parked: Parked::default(),
+            away: Away::default(),
             running: FuturesUnordered::new(),
             outbox: Outbox::new(context.bus.clone(), WINDOW),
             pulse: context.health.pulse(Enricher::NAME, SILENCE),
@@ -123,10 +123,10 @@ impl Pipeline {
             return self.send(delivery, event, &ObjectMetadata::default(), Enrichment::Omitted).await;
         }
         let lane = enrich::lane(reference);
+        if let Some(left) = self.away.come(&lane, delivery.sequence, Instant::now()) {
+            return self.put_back_of(&lane, delivery, left).await;
+        }
         if !self.lanes.is_busy(&lane) {
-            if let Some(left) = self.parked.left(&lane, Instant::now()) {
-                return self.put_back(delivery, left).await;
-            }
             if let Some(metadata) = self.cache.get(reference) {
                 self.context.metrics.read_cache_hits.inc();
                 return self.send(delivery, event, &metadata, Enrichment::Cached).await;
@@ -176,11 +176,8 @@ impl Pipeline {
                 self.send(held.delivery, held.event, &ObjectMetadata::default(), Enrichment::Unavailable).await;
             } else {
                 back += 1;
-                self.put_back(held.delivery, delay).await;
+                self.put_back_of(lane, held.delivery, delay).await;
             }
-        }
-        if back > 0 {
-            self.parked.park(lane, Instant::now() + delay);
         }
         if self.lookups.as_ref().is_some_and(|lookups| lookups.is_down()) {
             tracing::debug!(lane, reason, put_back = back, "kube-apiserver is away");
@@ -228,6 +225,12 @@ impl Pipeline {
         self.context.stage_metrics.in_flight.dec();
     }
 
+    /// Puts an event back of a lane in which those behind it have to wait for it.
+    async fn put_back_of(&mut self, lane: &str, delivery: Delivery, delay: Duration) {
+        self.away.put_back(lane, delivery.sequence, Instant::now() + delay);
+        self.put_back(delivery, delay).await;
+    }
+
     async fn put_back(&mut self, delivery: Delivery, delay: Duration) {
         delivery.put_back(delay).await;
         self.context.stage_metrics.retried.inc();
@@ -237,7 +240,7 @@ impl Pipeline {
     /// Keeps the server from handing out again what waits here.
     async fn look_after(&mut self) {
         let now = Instant::now();
-        self.parked.forget(now);
+        self.away.forget(now);
         let early = self.context.bus.settings().ack_wait() / 3;
         for held in self.lanes.iter_mut().filter(|held| now.duration_since(held.claimed) >= early) {
             held.delivery.in_progress().await;

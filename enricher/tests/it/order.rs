@@ -1,12 +1,15 @@
 //! The order of events, and who waits for whom.
 
+use std::{future::ready, time::Duration};
+
 use herald_testkit::{
     apiserver::{Fault, Trouble},
     skip_unless,
     tools::Tool,
+    wait,
 };
 
-use crate::fixture::{Fixture, reference};
+use crate::fixture::{BOUND, Fixture, reference};
 
 #[tokio::test]
 async fn a_slow_lookup_holds_up_the_events_of_its_object_only() {
@@ -55,16 +58,24 @@ async fn events_of_an_object_keep_their_order_whatever_version_they_name() {
     assert_eq!(fixture.gets(), 50);
 }
 
+/// The server learns late that the first was put back, so that by its clock the second comes back before it.
 #[tokio::test]
 async fn what_was_put_back_is_not_overtaken() {
     skip_unless!(Tool::NatsServer);
+    const LATE: Duration = Duration::from_millis(200);
     let fixture = Fixture::running(1, "").await;
     let pod = fixture.pod("web");
-    fixture.api.fault(Fault::status("get", "pods", 503).named("web"));
+    fixture.api.fault(Fault::new("get", "pods", Trouble::Hang).named("web"));
     fixture.publish("first", &reference(&pod)).await;
-    let put_back = || async { fixture.process.metrics.stage("enricher").retried.get() > 0 };
-    herald_testkit::wait::until("the event to be put back", crate::fixture::BOUND, put_back).await.expect("put back");
+    wait::until("the lookup to begin", BOUND, || ready(fixture.gets() == 1)).await.expect("begins");
+    fixture.nats.process().pause().expect("paused");
+    fixture.api.stop().await;
+    let put_back = || ready(fixture.process.metrics.stage("enricher").retried.get() == 1);
+    wait::until("the event to be put back", BOUND, put_back).await.expect("put back");
+    tokio::time::sleep(LATE).await;
+    fixture.nats.process().resume().expect("resumed");
     fixture.api.clear_faults();
+    fixture.api.start_again().await.expect("starts again");
     fixture.publish("second", &reference(&pod)).await;
     let names: Vec<String> = fixture.holds(2).await.into_iter().map(|event| event.name).collect();
     assert_eq!(names, ["first", "second"]);
