@@ -8,6 +8,7 @@ use std::{
     net::{Ipv4Addr, SocketAddr, TcpListener},
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
 };
 
 use anyhow::{Context, Result, bail};
@@ -18,6 +19,8 @@ use tempfile::TempDir;
 /// The ports handed out: below the range from which systems take the ports of outgoing connections, so that no client can take a
 /// port while its server is being restarted.
 const PORTS: std::ops::Range<u16> = 20_000..32_000;
+/// The port that this process looks at next, once it has taken one.
+static NEXT: Mutex<Option<u16>> = Mutex::new(None);
 
 /// A folder that is removed when it goes out of scope, or by a later test process when this one was killed.
 #[derive(Debug)]
@@ -54,6 +57,8 @@ impl Scratch {
 }
 
 /// A port of 127.0.0.1 that no other test process takes while this value lives.
+///
+/// This process does not take it again before it has taken all others: a client that goes on looking for a server that is gone would find a stranger.
 #[derive(Debug)]
 pub struct Port {
     number: u16,
@@ -66,10 +71,12 @@ impl Port {
     /// A program that knows nothing of these locks may still take the port before the server does; starting is to be repeated then.
     pub fn take() -> Result<Self> {
         let root = root("ports")?;
-        let first = rand::rng().random_range(PORTS);
+        let mut next = NEXT.lock().unwrap_or_else(PoisonError::into_inner);
+        let first = next.unwrap_or_else(|| rand::rng().random_range(PORTS));
         for number in (first..PORTS.end).chain(PORTS.start..first) {
             let lock = open_lock(&root.join(number.to_string()))?;
             if lock.try_lock().is_ok() && TcpListener::bind((Ipv4Addr::LOCALHOST, number)).is_ok() {
+                *next = Some(number + 1);
                 return Ok(Self { number, _lock: lock });
             }
         }
@@ -173,5 +180,12 @@ mod tests {
         numbers.dedup();
         assert_eq!(numbers.len(), 50);
         assert!(ports.iter().all(|port| TcpListener::bind(port.address()).is_ok()));
+    }
+
+    #[test]
+    fn a_port_that_was_given_back_is_not_taken_soon() {
+        let numbers: Vec<u16> = (0..500).map(|_| Port::take().unwrap().number()).collect();
+        let different: std::collections::HashSet<_> = numbers.iter().collect();
+        assert_eq!(different.len(), numbers.len());
     }
 }

@@ -107,7 +107,12 @@ impl Fixture {
             let states = self.bus.stream_states().await.unwrap_or_default();
             states.iter().any(|state| state.name == name && state.messages == 0)
         };
-        wait::until("the receiver's stream to be empty", BOUND, empty).await.expect("settles");
+        if let Err(error) = wait::until("the receiver's stream to be empty", BOUND, empty).await {
+            let consumer = self.bus.consumer_state(&Stream::Out(receiver.into()), "sinks").await;
+            let metrics = self.metrics(receiver);
+            let (in_flight, retried, published) = (metrics.in_flight.get(), metrics.retried.get(), metrics.published.get());
+            panic!("{error}; {in_flight} in flight, {retried} retried, {published} published; the consumer: {consumer:?}");
+        }
     }
 
     /// A receiver's metrics.
@@ -147,6 +152,13 @@ impl Fixture {
             .await
             .expect("reads");
         letters
+    }
+}
+
+/// Sinks that were left running would look for their nats-server for ever.
+impl Drop for Fixture {
+    fn drop(&mut self) {
+        self.kill();
     }
 }
 
