@@ -17,6 +17,7 @@ mod login;
 mod message;
 mod outbox;
 mod pubacks;
+mod pull;
 mod room;
 mod stream;
 mod watch;

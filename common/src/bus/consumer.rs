@@ -11,16 +11,14 @@ use async_nats::jetstream::{
     self,
     consumer::{self, AckPolicy, DeliverPolicy, PullConsumer, pull},
 };
-use futures_util::{FutureExt as _, StreamExt as _};
+use futures_util::FutureExt as _;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
-use super::{Bus, Delivery, Stream, WINDOW_BYTES, connect::Pauses};
+use super::{Bus, Delivery, Stream, WINDOW_BYTES, connect::Pauses, pull::Pull};
 
-/// How long one pull request stays open; bounds how long [`Consumer::stop`] takes.
-const PULL_EXPIRES: Duration = Duration::from_secs(2);
-/// Messages between the reading task and the stage; the others wait in the pull request's own buffer. With fewer, each change of tasks and each write to the socket
-/// would be shared by fewer.
+/// Messages between the reading task and the stage at most; the others wait in the pull request's own buffer. With fewer, each change of tasks and each write to
+/// the socket would be shared by fewer.
 const HANDOVER: usize = 64;
 
 /// Messages that the first pull request asks for, before it is known how large they are.
@@ -52,7 +50,7 @@ impl Bus {
     /// Starts reading; the stream and the durable are created when they are not there.
     #[must_use]
     pub fn consume(&self, spec: ConsumerSpec) -> Consumer {
-        let (sender, deliveries) = mpsc::channel(HANDOVER);
+        let (sender, deliveries) = mpsc::channel(spec.prefetch.clamp(1, HANDOVER));
         let stop = CancellationToken::new();
         let mut connects = self.inner.connects.clone();
         connects.mark_unchanged();
@@ -112,7 +110,7 @@ struct Puller {
     spec: ConsumerSpec,
     consumer: Option<PullConsumer>,
     /// The open pull request, and since when what it brings can have been here: its beginning, or the last time that it had brought nothing more.
-    pull: Option<(Instant, pull::Batch)>,
+    pull: Option<(Instant, Pull)>,
     /// The largest payload that the open pull request has brought, in bytes.
     largest: usize,
     /// Messages that the next pull request asks for.
@@ -183,8 +181,7 @@ impl Puller {
             self.next = fit;
         }
         self.largest = 0;
-        let request = consumer.batch().max_messages(self.next.clamp(1, self.spec.prefetch.max(1))).expires(PULL_EXPIRES);
-        self.pull = Some((asked, request.messages().await?));
+        self.pull = Some((asked, Pull::open(&self.bus, consumer, self.next.clamp(1, self.spec.prefetch.max(1))).await?));
         Ok(())
     }
 

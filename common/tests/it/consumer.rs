@@ -77,6 +77,26 @@ async fn of_large_messages_only_a_part_is_here_at_a_time() {
 }
 
 #[tokio::test]
+async fn what_has_arrived_is_kept_for_a_slow_stage() {
+    skip_unless!(Tool::NatsServer);
+    let nats = NatsServer::start().await.expect("starts");
+    let bus = connect(&settings(nats.url())).await;
+    publish(&bus, 0..200).await;
+    let mut consumer = bus.consume(ConsumerSpec { prefetch: 200, ..spec("slow") });
+    let mut taken = Vec::new();
+    while taken.len() < 200 {
+        let delivery = tokio::time::timeout(BOUND, consumer.next()).await.expect("in time").expect("a message");
+        taken.push((delivery.sequence, delivery.delivered));
+        delivery.ack().await;
+        if taken.len() == 50 {
+            // Longer than a pull request is open, shorter than AckWait.
+            tokio::time::sleep(Duration::from_secs(8)).await;
+        }
+    }
+    assert_eq!(taken, (1..=200).map(|sequence| (sequence, 1)).collect::<Vec<_>>(), "each is handed out once");
+}
+
+#[tokio::test]
 async fn a_deleted_consumer_is_made_again() {
     skip_unless!(Tool::NatsServer);
     let nats = NatsServer::start().await.expect("starts");

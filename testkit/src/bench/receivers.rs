@@ -137,13 +137,13 @@ async fn run(keys: &str, events: u64) -> Result<f64> {
         let options = StageOptions::new("herald-sinks").conf(&conf).nats(&nats.url());
         options.env("HERALD_LOG", "warn,herald_common::admin=info").start()
     };
-    // They make stream and consumer, and go.
+    // They make stream and consumer, and go; killed, they would take some of the events with them for an AckWait.
     let sinks = start()?;
     sinks.ready().await?;
     let jetstream = jetstream::new(async_nats::connect(nats.url()).await?);
     let made = || async { jetstream.get_stream(STREAM).await.is_ok() };
     wait::until("the receiver's stream", BOUND, made).await?;
-    drop(sinks);
+    sinks.terminate(BOUND).await?;
     fill(&jetstream, events).await?;
     let sinks = start()?;
     sinks.ready().await?;
