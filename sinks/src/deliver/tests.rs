@@ -198,7 +198,7 @@ async fn a_receiver_is_sent_as_much_at_a_time_as_it_has_shown_to_take() {
     let on_their_way = |answered: usize| sink.sent.load(Ordering::Relaxed).saturating_sub(answered);
     wait::until("batches to be sent", BOUND, || async { on_their_way(0) >= 4 }).await.expect("sent");
     // More could be sent: they are here.
-    handed_out(&bus, 60).await;
+    handed_out(&bus, 20).await;
     assert_eq!(on_their_way(0), 4);
     // Those on their way are answered, again and again, for as long as a rate is taken over.
     let mut answered = 0;
