@@ -33,7 +33,7 @@ pub struct ConsumerSpec {
     pub durable: String,
     /// The subjects wanted; empty for all of the stream.
     pub filters: Vec<String>,
-    /// Messages that may be here at a time.
+    /// Messages asked for at a time; as many again, but no more than 64, may wait to be taken.
     pub prefetch: usize,
     /// Messages handed out and not yet acknowledged, over all replicas.
     pub max_ack_pending: i64,
