@@ -72,7 +72,7 @@ impl<T> Lanes<T> {
 /// How long an event that was put back may be late: then another replica has it.
 const GRACE: Duration = Duration::from_secs(2);
 /// How long an event stays away at least that came before one that is late.
-const SOON: Duration = Duration::from_millis(100);
+const SOON: Duration = Duration::from_millis(500);
 
 /// The events that were put back for later: none is overtaken by a later one of its lane.
 ///
