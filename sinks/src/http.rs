@@ -20,6 +20,10 @@ pub(crate) use self::{
 };
 use crate::{keys::Keys, sink::SendError, tls::Tls};
 
+/// How long a connection may be used again that nothing was sent on; it is closed within twice that time. Shorter than load balancers keep it (60 s and more), so
+/// that no event is sent on one that is just being closed, and what a busy time needed is given back soon.
+const IDLE: Duration = Duration::from_secs(20);
+
 /// Makes a client for one receiver. Redirects are not followed; `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY` are honoured. What is wrong with the TLS settings
 /// is among the findings of `keys`.
 pub(crate) fn client(keys: &mut Keys<'_>, tls: &Tls, default_timeout: Duration) -> Option<Client> {
@@ -28,6 +32,7 @@ pub(crate) fn client(keys: &mut Keys<'_>, tls: &Tls, default_timeout: Duration) 
         .user_agent(concat!("herald/", env!("CARGO_PKG_VERSION")))
         .redirect(reqwest::redirect::Policy::none())
         .connect_timeout(timeout.min(Duration::from_secs(10)))
+        .pool_idle_timeout(IDLE)
         .timeout(timeout);
     if let Some(mut config) = tls.config(keys) {
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];

@@ -1,6 +1,13 @@
 //! What goes over the wire, and TLS.
 
+use std::time::Duration;
+
 use herald_testkit::{certs::Authority, receiver::WebhookReceiver, scratch::Scratch, skip_unless, tools::Tool};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::{TcpListener, TcpStream},
+    time::timeout,
+};
 
 use crate::fixture::{BOUND, Fixture, event};
 
@@ -50,4 +57,30 @@ async fn tls_takes_an_own_authority_and_a_client_certificate_and_no_stranger() {
     assert_eq!(receiver.unique().len(), 1);
     assert_eq!(receiver.unique()[0].identity(), Some("c/good/1"));
     fixture.stop().await;
+}
+
+/// Load balancers close a connection that was idle for a minute, perhaps while an event is on its way there.
+#[tokio::test]
+async fn an_idle_connection_is_used_again_and_closed_in_time() {
+    skip_unless!(Tool::NatsServer);
+    async fn answer(stream: &mut TcpStream, name: &str) {
+        let mut request = Vec::new();
+        while !request.ends_with(event(name).as_bytes()) {
+            let read = timeout(BOUND, stream.read_buf(&mut request)).await.expect("in time").expect("comes");
+            assert_ne!(read, 0, "closed after {}", String::from_utf8_lossy(&request));
+        }
+        stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").await.expect("answered");
+    }
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("listens");
+    let address = listener.local_addr().expect("bound");
+    let fixture = Fixture::start(&format!("  - {{name: w, webhook: {{endpoint: 'http://{address}/'}}}}\n")).await;
+    fixture.publish("w", &["a"]).await;
+    let (mut stream, _) = timeout(BOUND, listener.accept()).await.expect("in time").expect("connects");
+    answer(&mut stream, "a").await;
+    fixture.settled("w").await;
+    fixture.publish("w", &["b"]).await;
+    answer(&mut stream, "b").await;
+    let end = timeout(Duration::from_secs(50), stream.read(&mut [0])).await.expect("within a minute");
+    assert_eq!(end.expect("closed properly"), 0);
+    fixture.settled("w").await;
 }
