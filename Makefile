@@ -38,10 +38,11 @@ test: tools ## Builds and runs every test, against real servers
 	@if [ -s "$(SKIPPED)" ]; then echo; echo "left out for want of a server (make tools gets them):"; sort -u "$(SKIPPED)"; fi
 	$(if $(WITH_RECEIVERS),,@echo; echo "left out: the receivers against their products' servers (make test-all)")
 
+# The harness is built with the whole workspace as the rest is: alone, it wants its dependencies with other features, and they would be built twice.
 .PHONY: test-all
 test-all: ## Every receiver against its product's server, and as test (LEAVE_OUT=loki: but for that one)
 	@testkit/tools.sh all $(filter-out $(LEAVE_OUT),$(RECEIVERS))
-	cargo test --locked -p herald-sinks --test servers -- all $(addprefix -,$(LEAVE_OUT))
+	cargo test --locked --workspace --test servers -- all $(addprefix -,$(LEAVE_OUT))
 	@$(MAKE) test WITH_RECEIVERS=1
 
 .PHONY: lint
