@@ -2,7 +2,7 @@
 
 use std::{os::unix::fs::PermissionsExt as _, process::Command, time::Duration};
 
-use herald_testkit::{process::Process, scratch::Scratch, skip_unless, stage, tools::Tool};
+use herald_testkit::{nats::NatsServer, process::Process, scratch::Scratch, skip_unless, stage, tools::Tool};
 use serde_json::Value;
 
 const BOUND: Duration = Duration::from_secs(300);
@@ -17,10 +17,10 @@ fn median(report: &Value, section: &str, what: &str) -> Option<f64> {
 async fn figures_of_herald_and_of_another_exporter_are_measured() {
     skip_unless!(Tool::NatsServer);
     let scratch = Scratch::new("bench").unwrap();
-    // Herald in one process takes the flags of the other exporter and stands in for it.
+    // Herald in one process takes the flags of the other exporter and stands in for it; it is killed, so a nats-server of its own would be left.
+    let nats = NatsServer::start().await.unwrap();
     let herald = stage::bin("herald").unwrap();
-    let script =
-        format!("#!/bin/sh\nexec {} up --data {} --metrics-address 127.0.0.1:0 \"$@\"\n", herald.display(), scratch.path().display());
+    let script = format!("#!/bin/sh\nexec {} up --nats {} --metrics-address 127.0.0.1:0 \"$@\"\n", herald.display(), nats.url());
     let peer = scratch.write("peer.sh", &script).unwrap();
     std::fs::set_permissions(&peer, std::fs::Permissions::from_mode(0o755)).unwrap();
     let json = scratch.path().join("bench.json");
