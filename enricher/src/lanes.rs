@@ -87,10 +87,7 @@ pub(crate) struct Away {
 impl Away {
     /// Notes that an event was put back and is handed out again at `due`.
     pub(crate) fn put_back(&mut self, lane: &str, sequence: u64, due: Instant) {
-        match self.lanes.get_mut(lane) {
-            Some(away) => drop(away.insert(sequence, due)),
-            None => drop(self.lanes.insert(lane.to_owned(), BTreeMap::from([(sequence, due)]))),
-        }
+        self.lanes.entry(lane.to_owned()).or_default().insert(sequence, due);
     }
 
     /// Notes that an event has come. How long it has to be put back since an earlier one of its lane is away; `None` when it may go on.

@@ -190,7 +190,7 @@ async fn what_is_refused_again_and_again_is_given_up_once_others_were_accepted()
 #[tokio::test]
 async fn a_receiver_is_sent_as_much_at_a_time_as_it_has_shown_to_take() {
     skip_unless!(Tool::NatsServer);
-    let mut at_work = AtWork::start("", Defaults { batch: 1, concurrency: 10, ..DEFAULTS }, Answers::new()).await;
+    let mut at_work = AtWork::start("", Defaults { batch: 1, concurrency: 64, ..DEFAULTS }, Answers::new()).await;
     let (bus, sink) = (at_work.bus.clone(), at_work.sink.clone());
     for number in 0..300 {
         publish(&bus, &number.to_string()).await;
@@ -198,7 +198,7 @@ async fn a_receiver_is_sent_as_much_at_a_time_as_it_has_shown_to_take() {
     let on_their_way = |answered: usize| sink.sent.load(Ordering::Relaxed).saturating_sub(answered);
     wait::until("batches to be sent", BOUND, || async { on_their_way(0) >= 4 }).await.expect("sent");
     // More could be sent: they are here.
-    handed_out(&bus, 20).await;
+    handed_out(&bus, 60).await;
     assert_eq!(on_their_way(0), 4);
     // Those on their way are answered, again and again, for as long as a rate is taken over.
     let mut answered = 0;
