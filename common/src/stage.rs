@@ -13,7 +13,7 @@ use crate::{
     args::{self, StageArgs},
     bus::Bus,
     config::Config,
-    health::Health,
+    health::{Condition, Health},
     logging,
     metrics::{Metrics, StageMetrics},
     reload::Reloads,
@@ -37,6 +37,8 @@ pub struct Context {
     pub stage_metrics: StageMetrics,
     /// Readiness and progress.
     pub health: Health,
+    /// The condition that the stage has started: met by the stage once every other condition of its readiness is added.
+    pub started: Condition,
     /// Cancelled when the stage shall drain and return.
     pub stop: CancellationToken,
 }
@@ -64,7 +66,7 @@ pub trait Stage: Send + Sync + 'static {
     where
         Self: Sized;
 
-    /// Works until `context.stop`, drains, returns.
+    /// Works until `context.stop`, drains, returns. Meets `context.started` as soon as `/-/ready` can tell what it waits for.
     ///
     /// # Errors
     /// When it cannot ever work: a fault of the configuration, not an outage.
@@ -80,7 +82,7 @@ pub fn main<S: Stage>() -> ExitCode {
         let args = StageArgs::from_arg_matches(&matches)?;
         let stage = S::from_matches(&matches)?;
         let (config, stop) = prepare(&args)?;
-        let process = Process::start(config, &args, stop).await?;
+        let process = Process::start(config, &args, &[S::NAME], stop).await?;
         match process.context::<S>(args.kubeconfig.clone()).await {
             Ok(context) => run(stage, context).await,
             // Stopped while it waited: nothing was begun, nothing is wrong.
@@ -173,13 +175,16 @@ pub struct Process {
 }
 
 impl Process {
-    /// Starts metrics, health and the admin server.
+    /// Starts metrics, health and the admin server. The process is not ready before each of these stages has started.
     ///
     /// # Errors
     /// When the admin server's address or its protection cannot be used.
-    pub async fn start(config: Config, args: &StageArgs, stop: CancellationToken) -> anyhow::Result<Self> {
+    pub async fn start(config: Config, args: &StageArgs, stages: &[&str], stop: CancellationToken) -> anyhow::Result<Self> {
         let metrics = Metrics::new(&config.metrics_name_prefix).context("cannot set up metrics")?;
         let health = Health::default();
+        for stage in stages {
+            started(&health, stage);
+        }
         let guard = args.metrics_tls_config.as_deref().map(Guard::load).transpose()?;
         admin::serve(&args.metrics_address, guard, metrics.clone(), health.clone()).await?;
         if let Some(address) = &args.probe_address {
@@ -217,6 +222,7 @@ impl Process {
     /// When NATS can never be used as configured.
     pub async fn context<S: Stage>(&self, kubeconfig: Option<std::path::PathBuf>) -> anyhow::Result<Context> {
         tracing::info!(stage = S::NAME, version = crate::VERSION, "starting");
+        let started = started(&self.health, S::NAME);
         let condition = self.health.condition(&format!("{}: nats", S::NAME));
         let bus = Bus::connect(&self.config.nats, S::BINARY, condition, &self.stop).await?;
         Ok(Context {
@@ -227,9 +233,15 @@ impl Process {
             stage_metrics: self.metrics.stage(S::NAME),
             metrics: self.metrics.clone(),
             health: self.health.clone(),
+            started,
             stop: self.stop.clone(),
         })
     }
+}
+
+/// The condition that a stage has started, without which a process would be ready before it has begun.
+fn started(health: &Health, stage: &str) -> Condition {
+    health.condition(&format!("{stage}: started"))
 }
 
 /// Runs a stage until it is stopped, then sends what its connection still holds.

@@ -56,6 +56,7 @@ impl Stage for Enricher {
         if let Some(lookups) = &lookups {
             tokio::spawn(lookups.clone().watch(context.stop.clone()));
         }
+        context.started.met();
         Pipeline::new(context, lookups).run(spec).await;
         Ok(())
     }

@@ -114,7 +114,7 @@ async fn start_demo(args: &mut UpArgs, config: &mut Config, without_file: bool, 
 }
 
 async fn run_stages(args: &UpArgs, config: Config, pretty: bool, stop: CancellationToken) -> anyhow::Result<()> {
-    let process = Process::start(config, &args.stage, stop.clone()).await?;
+    let process = Process::start(config, &args.stage, &[Sinks::NAME, Router::NAME, Enricher::NAME, Watcher::NAME], stop.clone()).await?;
     let kubeconfig = &args.stage.kubeconfig;
     let mut stages = JoinSet::new();
     if pretty {

@@ -55,6 +55,7 @@ impl Stage for Router {
             max_ack_pending: MAX_ACK_PENDING,
         };
         let ready = context.health.condition("router: streams");
+        context.started.met();
         ensure_streams(&context, &ready).await;
         let watch = LossWatch::new(context.bus.clone(), spec.clone(), Self::NAME, context.stage_metrics.clone());
         watch.begin(context.stop.clone()).await;

@@ -69,6 +69,7 @@ impl Stage for Sinks {
         let mut changes = context.reloads.subscribe();
         let mut lanes = Lanes { context, only: self.only, running: HashMap::new(), tasks: JoinSet::new() };
         lanes.follow(&lanes.context.config.clone()).await?;
+        lanes.context.started.met();
         let stop = lanes.context.stop.clone();
         while !stop.is_cancelled() {
             tokio::select! {

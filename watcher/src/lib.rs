@@ -98,6 +98,7 @@ impl Watcher {
             let scope = Scope::new(context.clone(), client.clone(), namespace, self.period, stop.clone());
             scopes.spawn(scope.run());
         }
+        context.started.met();
         while let Some(ended) = scopes.join_next().await {
             if let Err(error) = ended {
                 tracing::error!(%error, "a watch ended unexpectedly");
@@ -115,6 +116,7 @@ impl Watcher {
         let election = tokio::spawn(candidate.run(sender, done.clone()));
         // A standby is ready: it can take over at any time.
         turn.met();
+        context.started.met();
         while !context.stop.is_cancelled() {
             if *leading.borrow_and_update() {
                 tracing::info!("holding the lease, watching");

@@ -4,4 +4,5 @@ mod bus;
 mod consumer;
 mod logging;
 mod permissions;
+mod readiness;
 mod web_config;

@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
+    process::Command,
     time::Duration,
 };
 
@@ -11,7 +12,7 @@ use herald_testkit::{
     kubernetes::ApiClient,
     nats::NatsServer,
     scratch::Scratch,
-    stage::{Stage, StageOptions},
+    stage::{Stage, StageOptions, bin},
     wait,
 };
 use serde_json::{Value, json};
@@ -112,9 +113,25 @@ impl Pipeline {
         let delivered = self.delivered();
         result.with_context(|| {
             let missing: Vec<&String> = wanted.iter().filter(|identity| !delivered.contains_key(*identity)).collect();
-            format!("{} of {} events are missing, the first: {:?}", missing.len(), wanted.len(), &missing[..missing.len().min(5)])
+            let first = &missing[..missing.len().min(5)];
+            format!("{} of {} events are missing, the first: {first:?}\n{}", missing.len(), wanted.len(), self.told())
         })?;
         Ok(delivered)
+    }
+
+    /// What is known of the pipeline when something did not come: its status, and what the stages printed last.
+    fn told(&self) -> String {
+        let status = || -> Result<String> {
+            let told = Command::new(bin("herald")?).args(["status", "--nats", &self.nats.url()]).output()?;
+            Ok(String::from_utf8_lossy(&[told.stdout, told.stderr].concat()).into_owned())
+        };
+        let mut told = status().unwrap_or_else(|error| format!("no status: {error:#}\n"));
+        for name in STAGES {
+            let printed = self.printed(name);
+            let lines: Vec<&str> = printed.lines().collect();
+            told.push_str(&format!("{name}:\n{}\n", lines[lines.len().saturating_sub(40)..].join("\n")));
+        }
+        told
     }
 
     /// Everything that the stages of a name printed.
