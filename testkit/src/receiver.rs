@@ -17,7 +17,7 @@ use std::{
 use anyhow::{Result, anyhow};
 use axum::body::Body;
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, header};
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use jiff::Timestamp;
@@ -288,6 +288,8 @@ async fn handle(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Respo
         }
         Answer::By(_) => {
             let mut response = respond(reply.status, reply.retry_after);
+            let header = reply.header.map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)));
+            response.headers_mut().extend(header);
             *response.body_mut() = Body::from(reply.body);
             Ok(response)
         }

@@ -2,6 +2,7 @@
 
 mod credentials;
 mod limits;
+mod pod;
 mod wire;
 
 use std::path::PathBuf;

@@ -45,6 +45,8 @@ pub struct Reply {
     pub status: u16,
     /// `Retry-After` in seconds.
     pub retry_after: Option<u64>,
+    /// A further header, its name in lower case.
+    pub header: Option<(&'static str, &'static str)>,
     /// The body.
     pub body: String,
     /// Whether the request is taken.
