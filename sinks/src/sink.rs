@@ -48,8 +48,8 @@ pub struct Item {
     pub identity: String,
     message: Bytes,
     content_type: Option<String>,
-    enriched: OnceLock<EnrichedEvent>,
-    event: OnceLock<EnhancedEvent>,
+    enriched: OnceLock<Box<EnrichedEvent>>,
+    event: OnceLock<Box<EnhancedEvent>>,
 }
 
 impl Item {
@@ -83,7 +83,7 @@ impl Item {
         }
         let event = event::decode_enriched(&self.message, self.content_type.as_deref())
             .map_err(|error| Refusal::permanent(format!("no event: {error}")))?;
-        Ok(self.enriched.get_or_init(|| event))
+        Ok(self.enriched.get_or_init(|| Box::new(event)))
     }
 
     /// The event as templates see it.
@@ -92,7 +92,7 @@ impl Item {
             return Ok(event);
         }
         let event = render::typed(self.enriched()?);
-        Ok(self.event.get_or_init(|| event))
+        Ok(self.event.get_or_init(|| Box::new(event)))
     }
 }
 

@@ -1,8 +1,8 @@
 //! How many batches are sent to a receiver at a time: as many as make it faster.
 //!
 //! A receiver far away takes many at a time and one beside it few, for more would only wait there, each with a connection and its memory. So the window is found
-//! by climbing: it doubles as long as that makes the receiver faster, steps back when it did not, and is tried again later. A refusal halves it and an outage
-//! starts it over, so a receiver in trouble is not flooded. State only; the caller tells the time.
+//! by climbing: it doubles as long as that makes the receiver faster, steps back when it did not, and is looked at again later, first whether half as many would do.
+//! A refusal halves it and an outage starts it over, so a receiver in trouble is not flooded. State only; the caller tells the time.
 
 use std::{sync::Mutex, time::Duration};
 
@@ -17,6 +17,8 @@ const ROUND: usize = 32;
 const ROUND_TIME: Duration = Duration::from_millis(100);
 /// A window twice as large is kept when it makes the receiver so many times as fast as before.
 const WORTHWHILE: f64 = 1.2;
+/// A gain that is less than this may be chance, and has to show twice.
+const PLAIN: f64 = 1.6;
 /// How long a window is kept that could not be made better.
 const KEPT: Duration = Duration::from_secs(10);
 
@@ -28,9 +30,20 @@ pub(super) struct Window {
 struct State {
     size: usize,
     round: Option<Round>,
-    /// What the window half as large reached, in batches a second; nothing when that is not known.
-    before: Option<f64>,
-    kept_until: Option<Instant>,
+    search: Search,
+}
+
+/// What the next round is to show; rates are in batches a second.
+#[derive(Clone, Copy)]
+enum Search {
+    /// What this window reaches.
+    Begin,
+    /// Whether it is worthwhile beside what half of it reached; once it was, by little.
+    Up { half: f64, was_worthwhile: bool },
+    /// Whether twice as much, which reached so much, is worthwhile beside it.
+    Down { double: f64 },
+    /// Nothing before this.
+    Kept { until: Instant },
 }
 
 /// Batches that were begun and done since a moment.
@@ -45,7 +58,7 @@ struct Round {
 
 impl State {
     fn of(size: usize) -> Self {
-        Self { size, round: None, before: None, kept_until: None }
+        Self { size, round: None, search: Search::Begin }
     }
 }
 
@@ -78,15 +91,27 @@ impl Window {
         let rate = (size * round.done) as f64 / round.took.as_secs_f64();
         let was_used = 2 * round.in_flight >= round.done * size;
         state.round = None;
-        if !was_used || state.kept_until.is_some_and(|until| now < until) {
-            return;
+        if was_used {
+            (state.size, state.search) = self.next(size, state.search, rate, now);
         }
-        match state.before {
-            Some(before) if rate < before * WORTHWHILE => {
-                *state = State { kept_until: Some(now + KEPT), ..State::of(self.within(size / 2)) };
-            }
-            _ if size < self.most => *state = State { before: Some(rate), ..State::of(self.within(size * 2)) },
-            _ => *state = State::of(size),
+    }
+
+    /// What is tried after a round in which a window reached this rate.
+    fn next(&self, size: usize, search: Search, rate: f64, now: Instant) -> (usize, Search) {
+        let (half, double) = (self.within(size / 2), self.within(size * 2));
+        let kept = Search::Kept { until: now + KEPT };
+        let up = if double > size { (double, Search::Up { half: rate, was_worthwhile: false }) } else { (size, kept) };
+        let down = if half < size { (half, Search::Down { double: rate }) } else { (size, kept) };
+        match search {
+            Search::Begin => up,
+            Search::Up { half: before, .. } if rate < before * WORTHWHILE => (half, kept),
+            Search::Up { half, was_worthwhile: false } if rate < half * PLAIN => (size, Search::Up { half, was_worthwhile: true }),
+            Search::Up { .. } => up,
+            Search::Down { double: before } if before < rate * WORTHWHILE => down,
+            Search::Down { .. } => (double, Search::Begin),
+            Search::Kept { until } if now < until => (size, search),
+            Search::Kept { .. } if half < size => down,
+            Search::Kept { .. } => up,
         }
     }
 
@@ -141,6 +166,26 @@ mod tests {
         // What makes it faster later is found later.
         assert!(after(&near, &mut now, 60, 50.0, usize::MAX) > 100);
         assert_eq!(Window::new(1).size(), 1);
+    }
+
+    #[test]
+    fn what_is_of_no_more_use_is_given_back() {
+        let (window, mut now) = (Window::new(400), Instant::now());
+        assert_eq!(after(&window, &mut now, 4, 50.0, usize::MAX), 400);
+        assert_eq!(after(&window, &mut now, 15, 0.2, 10), 12, "half of it, 6, is less than it takes");
+        assert_eq!(after(&window, &mut now, 30, 50.0, usize::MAX), 400);
+    }
+
+    #[test]
+    fn a_small_gain_has_to_show_twice() {
+        let (window, now) = (Window::new(400), Instant::now());
+        let tried = |search, rate| window.next(8, search, rate, now);
+        let up = |was_worthwhile| Search::Up { half: 100.0, was_worthwhile };
+        assert!(matches!(tried(up(false), 119.0), (4, Search::Kept { .. })));
+        assert!(matches!(tried(up(false), 130.0), (8, Search::Up { was_worthwhile: true, .. })));
+        assert!(matches!(tried(up(true), 119.0), (4, Search::Kept { .. })));
+        assert!(matches!(tried(up(true), 130.0), (16, Search::Up { was_worthwhile: false, .. })));
+        assert!(matches!(tried(up(false), 190.0), (16, Search::Up { was_worthwhile: false, .. })));
     }
 
     #[test]
