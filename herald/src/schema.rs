@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use herald_common::config::{Config, ReceiverOptions};
-use herald_sinks::registry;
+use herald_sinks::kinds;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
@@ -21,7 +21,7 @@ fn schema() -> Value {
     let options = generator.root_schema_for::<ReceiverOptions>().to_value();
     let mut properties = options["properties"].as_object().cloned().unwrap_or_default();
     properties.insert("name".to_owned(), json!({"type": "string", "description": "Its name, by which rules call it"}));
-    for row in registry::KINDS {
+    for row in kinds::KINDS {
         // A kind whose keys may all be left out may stand there with nothing.
         let mut keys = json!({"anyOf": [row.schema(&mut generator).to_value(), {"type": "null"}]});
         if !row.is_served {
@@ -30,7 +30,7 @@ fn schema() -> Value {
         }
         properties.insert(row.kind.to_owned(), keys);
     }
-    let kinds: Vec<Value> = registry::KINDS.iter().map(|row| json!({"required": [row.kind]})).collect();
+    let kinds: Vec<Value> = kinds::KINDS.iter().map(|row| json!({"required": [row.kind]})).collect();
     let receiver = json!({"type": "object", "required": ["name"], "oneOf": kinds, "properties": properties});
     root["properties"]["receivers"] = json!({"type": "array", "items": receiver, "description": "Where events go"});
     root["title"] = json!("Herald's configuration");

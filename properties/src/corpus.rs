@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, sync::LazyLock};
 
 use herald_common::config::{Config, Encoding, KINDS, ReceiverOptions};
-use herald_sinks::registry;
+use herald_sinks::kinds;
 use herald_template::{sprig, types::StructType};
 use herald_template_event::{ENHANCED_EVENT, EVENT};
 use schemars::generate::SchemaSettings;
@@ -245,7 +245,7 @@ fn config_words() -> Vec<String> {
     let mut keys = BTreeSet::from(["name".to_owned(), "receivers".to_owned()]);
     let mut generator = SchemaSettings::draft07().into_generator();
     let mut schemas = vec![generator.root_schema_for::<Config>().to_value(), generator.root_schema_for::<ReceiverOptions>().to_value()];
-    schemas.extend(registry::KINDS.iter().map(|row| row.schema(&mut generator).to_value()));
+    schemas.extend(kinds::KINDS.iter().map(|row| row.schema(&mut generator).to_value()));
     schemas.push(Value::Object(generator.take_definitions(true)));
     schemas.iter().for_each(|schema| add_keys(schema, &mut keys));
     let variables = VARIABLES.iter().map(|(name, _)| format!("${{{name}}}"));

@@ -1,9 +1,9 @@
-//! Every kind of receiver, one row each.
+//! What a kind of receiver is to the rest, and how a receiver is built of its configuration. The kinds themselves are in [`kinds`].
 
 use std::{collections::BTreeMap, time::Duration};
 
 use bytes::Bytes;
-use herald_common::config::{self, Findings, Problem, Receiver};
+use herald_common::config::{Findings, Problem, Receiver};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde_json::Value;
 
@@ -76,12 +76,12 @@ pub struct Row {
 }
 
 impl Row {
-    const fn served<Type: JsonSchema>(kind: &'static str, build: Build) -> Self {
+    pub(crate) const fn served<Type: JsonSchema>(kind: &'static str, build: Build) -> Self {
         Self { kind, is_served: true, build, schema: schema::<Type> }
     }
 
     /// A kind that this build was made without, or that delivers nowhere.
-    const fn left_out(kind: &'static str, build: Build) -> Self {
+    pub(crate) const fn left_out(kind: &'static str, build: Build) -> Self {
         Self { kind, is_served: false, build, schema: schema::<BTreeMap<String, Value>> }
     }
 
@@ -95,68 +95,9 @@ fn schema<Type: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
     generator.subschema_for::<Type>()
 }
 
-/// A kind that is served where a cargo feature is on, and otherwise refused by the feature's name.
-macro_rules! with_feature {
-    ($feature:literal, $kind:literal, $module:ident) => {{
-        #[cfg(feature = $feature)]
-        {
-            Row::served::<kinds::$module::Config>($kind, kinds::$module::build)
-        }
-        #[cfg(not(feature = $feature))]
-        {
-            Row::left_out($kind, |keys| refuse_left_out(keys, $feature))
-        }
-    }};
-}
-
-/// The kinds.
-pub const KINDS: &[Row] = &[
-    Row::served::<kinds::stdout::Config>("stdout", kinds::stdout::build),
-    Row::served::<kinds::file::Config>("file", kinds::file::build),
-    Row::served::<kinds::webhook::Config>("webhook", kinds::webhook::build),
-    Row::served::<kinds::pipe::Config>("pipe", kinds::pipe::build),
-    Row::served::<kinds::elasticsearch::Config>("elasticsearch", kinds::elasticsearch::build),
-    Row::served::<kinds::opensearch::Config>("opensearch", kinds::opensearch::build),
-    Row::served::<kinds::loki::Config>("loki", kinds::loki::build),
-    Row::served::<kinds::slack::Config>("slack", kinds::slack::build),
-    Row::served::<kinds::teams::Config>("teams", kinds::teams::build),
-    Row::served::<kinds::opsgenie::Config>("opsgenie", kinds::opsgenie::build),
-    with_feature!("kafka", "kafka", kafka),
-    with_feature!("aws", "kinesis", kinesis),
-    with_feature!("aws", "firehose", firehose),
-    with_feature!("aws", "sns", sns),
-    with_feature!("aws", "sqs", sqs),
-    with_feature!("aws", "eventbridge", eventbridge),
-    with_feature!("aws", "opscenter", opscenter),
-    with_feature!("gcp", "pubsub", pubsub),
-    with_feature!("gcp", "bigquery", bigquery),
-    Row::served::<kinds::syslog::Config>("syslog", kinds::syslog::build),
-    with_feature!("otlp", "otlp", otlp),
-    Row::left_out("inMemory", kinds::in_memory::refuse),
-];
-
-/// Every stage reads receivers, also those that are built without the kinds: they know them by name.
-const _: () = {
-    let mut at = 0;
-    while at < KINDS.len() || at < config::KINDS.len() {
-        let is_both = at < KINDS.len() && at < config::KINDS.len() && is_same(KINDS[at].kind, config::KINDS[at]);
-        assert!(is_both, "a kind is a row here and, at the same place, a name in common/src/config/receiver.rs");
-        at += 1;
-    }
-};
-
-const fn is_same(one: &str, other: &str) -> bool {
-    let (one, other) = (one.as_bytes(), other.as_bytes());
-    let mut at = 0;
-    while at < one.len() && at < other.len() && one[at] == other[at] {
-        at += 1;
-    }
-    at == one.len() && at == other.len()
-}
-
 /// Refuses a kind that this build was made without; its keys cannot be looked at.
 #[allow(dead_code, reason = "nothing is left out of a full build")]
-fn refuse_left_out(keys: &mut Keys<'_>, feature: &str) -> Option<Built> {
+pub(crate) fn refuse_left_out(keys: &mut Keys<'_>, feature: &str) -> Option<Built> {
     let kind = &keys.receiver.kind;
     let message = format!(
         "receivers of kind {kind} are not part of this program, which was built without the cargo feature {feature}; \
@@ -172,7 +113,7 @@ fn refuse_left_out(keys: &mut Keys<'_>, feature: &str) -> Option<Built> {
 /// Everything that was found when its configuration cannot work, or its kind is not served.
 pub fn build(receiver: &Receiver, templates: &Templates) -> Result<Ready, Findings> {
     let mut keys = Keys::new(receiver, templates);
-    let built = match KINDS.iter().find(|row| row.kind == receiver.kind) {
+    let built = match kinds::KINDS.iter().find(|row| row.kind == receiver.kind) {
         Some(row) => (row.build)(&mut keys),
         None => {
             keys.error(receiver.spec.problem(format!("receivers of kind {} are not known", receiver.kind)));

@@ -1,7 +1,7 @@
 //! What holds for every kind: documented, its sample parses and builds offline, unknown keys are told.
 
 use herald_common::config::{Config, Loaded, Receiver};
-use herald_sinks::{registry, render::Templates};
+use herald_sinks::{kinds, registry, render::Templates};
 
 const README: &str = include_str!("../../README.md");
 
@@ -29,7 +29,7 @@ fn only(config: Config) -> Receiver {
 
 #[test]
 fn every_kind_has_a_documented_sample_that_builds_offline() {
-    for kind in registry::KINDS.iter().filter(|row| row.is_served).map(|row| row.kind) {
+    for kind in kinds::KINDS.iter().filter(|row| row.is_served).map(|row| row.kind) {
         let Loaded { config, mistakes, warnings, .. } = load(sample(kind));
         assert_eq!((mistakes, warnings), (vec![], vec![]), "{kind}");
         let receiver = only(config);
@@ -41,7 +41,7 @@ fn every_kind_has_a_documented_sample_that_builds_offline() {
 
 #[test]
 fn every_kind_tells_an_unknown_key_and_its_place() {
-    for kind in registry::KINDS.iter().filter(|row| row.is_served).map(|row| row.kind) {
+    for kind in kinds::KINDS.iter().filter(|row| row.is_served).map(|row| row.kind) {
         let key = format!("    {kind}:\n");
         let text = sample(kind).replace(&key, &format!("{key}      zzz: 1\n"));
         let line = text.lines().position(|line| line.contains("zzz")).expect("added") + 1;

@@ -6,7 +6,7 @@
 //! cargo test -p herald-sinks --test servers -- all -loki    all but those that need this server
 //! ```
 //!
-//! A kind is a file in `kinds/` and a line here. What it has to tell is in [`kind::Kind`], what it is checked for in [`check`]. At the end stands a table: kind ×
+//! A kind is a file in `kinds/` and a line in `kinds.rs`. What it has to tell is in [`kind::Kind`], what it is checked for in [`check`]. At the end stands a table: kind ×
 //! check, what it ran against, and why a product cannot have what it has not. The exit code is 1 when a check failed, or, with `HERALD_REQUIRE_ALL=1`, a server is not
 //! there. Without a kind named nothing runs: the servers take minutes.
 
@@ -22,44 +22,13 @@ mod table;
 
 use std::process::ExitCode;
 
-use herald_sinks::registry;
+use herald_sinks::kinds::KINDS;
 
 use crate::{
     check::{Report, Row},
-    kinds::faked::Faked,
+    kinds::ROWS,
     table::say,
 };
-
-/// In the order of the registry.
-const ROWS: &[Row] = &[
-    Row::elsewhere("stdout", "a process has one standard output: the tests of the binaries read it"),
-    Row::of::<kinds::file::File>(),
-    Row::of::<Faked<kinds::webhook::Webhook>>(),
-    Row::of::<kinds::pipe::Pipe>(),
-    Row::of::<kinds::elasticsearch::Elasticsearch>(),
-    Row::of::<kinds::opensearch::OpenSearch>(),
-    Row::of::<kinds::loki::LokiKind>(),
-    Row::of::<Faked<kinds::slack::Slack>>(),
-    Row::of::<Faked<kinds::teams::Teams>>(),
-    Row::of::<Faked<kinds::opsgenie::Opsgenie>>(),
-    #[cfg(feature = "kafka")]
-    Row::of::<kinds::kafka::Kafka>(),
-    Row::of::<kinds::aws::Aws<kinds::aws::Kinesis>>(),
-    Row::of::<kinds::aws::Aws<kinds::aws::Firehose>>(),
-    Row::of::<kinds::aws::Aws<kinds::aws::Sns>>(),
-    Row::of::<kinds::aws::Aws<kinds::aws::Sqs>>(),
-    Row::of::<kinds::aws::Aws<kinds::aws::EventBridge>>(),
-    Row::of::<kinds::aws::Aws<kinds::aws::OpsCenter>>(),
-    #[cfg(feature = "gcp")]
-    Row::of::<kinds::pubsub::Pubsub>(),
-    #[cfg(feature = "gcp")]
-    Row::of::<kinds::bigquery::Bigquery>(),
-    Row::of::<kinds::syslog::Syslog>(),
-    #[cfg(feature = "otlp")]
-    Row::of::<kinds::otlp::Otlp<false>>(),
-    #[cfg(feature = "otlp")]
-    Row::of::<kinds::otlp::Otlp<true>>(),
-];
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with("--")).collect();
@@ -81,9 +50,9 @@ fn main() -> ExitCode {
             None => runtime.block_on(row.run()),
         });
     }
-    let served = registry::KINDS.iter().filter(|row| row.is_served).map(|row| row.kind);
+    let served = KINDS.iter().filter(|row| row.is_served).map(|row| row.kind);
     let forgotten = served.filter(|kind| ROWS.iter().all(|row| row.kind != *kind));
-    reports.extend(forgotten.map(|kind| Report::failed(kind, "it has no row in sinks/tests/servers/main.rs".to_owned())));
+    reports.extend(forgotten.map(|kind| Report::failed(kind, "it has no row in sinks/tests/servers/kinds.rs".to_owned())));
     say(&table::of(&reports));
     if reports.iter().any(Report::is_failure) { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
