@@ -69,7 +69,7 @@ impl<T> Lanes<T> {
     }
 }
 
-/// How long an event that was put back may be late: then another replica has it.
+/// How long an event that was put back may be late: then another replica may have it, and it is awaited no more.
 const GRACE: Duration = Duration::from_secs(2);
 /// How long an event stays away at least that came before one that is late.
 const SOON: Duration = Duration::from_millis(500);

@@ -51,12 +51,13 @@ impl Stage for Enricher {
             max_ack_pending: 8_192,
         };
         let lookups = if context.config.omit_lookup { None } else { Some(Lookups::new(&context).await?) };
+        let looked = context.health.condition("enricher: consumer");
+        context.started.met();
         let watch = LossWatch::new(context.bus.clone(), spec.clone(), &cluster, context.stage_metrics.clone());
-        watch.begin(context.stop.clone()).await;
+        watch.begin(&looked, context.stop.clone()).await;
         if let Some(lookups) = &lookups {
             tokio::spawn(lookups.clone().watch(context.stop.clone()));
         }
-        context.started.met();
         Pipeline::new(context, lookups).run(spec).await;
         Ok(())
     }

@@ -54,11 +54,11 @@ impl Stage for Router {
             prefetch: PREFETCH,
             max_ack_pending: MAX_ACK_PENDING,
         };
-        let ready = context.health.condition("router: streams");
+        let (ready, looked) = (context.health.condition("router: streams"), context.health.condition("router: consumer"));
         context.started.met();
         ensure_streams(&context, &ready).await;
         let watch = LossWatch::new(context.bus.clone(), spec.clone(), Self::NAME, context.stage_metrics.clone());
-        watch.begin(context.stop.clone()).await;
+        watch.begin(&looked, context.stop.clone()).await;
         Routing::new(context).run(spec).await;
         Ok(())
     }

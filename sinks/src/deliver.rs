@@ -26,7 +26,7 @@ use herald_common::{
     CancellationToken,
     bus::{Bus, Consumer, ConsumerSpec, Delivery, LossWatch, Stream, WINDOW_BYTES},
     config::Receiver,
-    health::Pulse,
+    health::{Condition, Pulse},
     stage::Context,
 };
 
@@ -52,6 +52,8 @@ pub(crate) struct Lane {
     stop: CancellationToken,
     bus: Bus,
     pulse: Pulse,
+    /// What was lost while nobody read is known.
+    looked: Condition,
     sender: Arc<Sender>,
 }
 
@@ -75,6 +77,7 @@ impl Lane {
             stop,
             bus: context.bus.clone(),
             pulse: context.health.pulse(&format!("sinks: {name}"), Duration::from_secs(120)),
+            looked: context.health.condition(&format!("sinks: consumer of {name}")),
             sender: Arc::new(Sender::new(context, receiver, built, concurrency)),
         }
     }
@@ -85,7 +88,7 @@ impl Lane {
         let watch = LossWatch::new(self.bus.clone(), self.spec.clone(), sender.name(), sender.metrics().clone());
         let mut tick = tokio::time::interval(BEAT);
         let mut prepared = pin!(async {
-            watch.begin(self.stop.clone()).await;
+            watch.begin(&self.looked, self.stop.clone()).await;
             sender.check().await;
         });
         loop {

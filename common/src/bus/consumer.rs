@@ -24,6 +24,9 @@ const HANDOVER: usize = 64;
 /// Messages that the first pull request asks for, before it is known how large they are.
 const FIRST: usize = 16;
 
+/// How often is looked whether there is a connection, should nobody have told.
+const LOOK_AGAIN: Duration = Duration::from_millis(500);
+
 /// What to consume and how.
 #[derive(Clone, Debug)]
 pub struct ConsumerSpec {
@@ -124,6 +127,7 @@ impl Puller {
     async fn run(mut self, sender: mpsc::Sender<(Instant, Delivery)>) {
         loop {
             if self.pull.is_none() {
+                self.connected().await;
                 if self.stop.is_cancelled() {
                     return;
                 }
@@ -169,6 +173,17 @@ impl Puller {
         }
     }
 
+    /// Waits for a connection, or the stop: a request that is made without one is sent with the next, and could not be told from those that died.
+    async fn connected(&mut self) {
+        while !self.bus.is_connected() {
+            tokio::select! {
+                () = self.stop.cancelled() => return,
+                _ = self.connects.changed() => {}
+                () = tokio::time::sleep(LOOK_AGAIN) => {}
+            }
+        }
+    }
+
     /// Opens a pull request.
     async fn pull(&mut self) -> anyhow::Result<()> {
         let consumer = match &self.consumer {
@@ -181,6 +196,7 @@ impl Puller {
             self.next = fit;
         }
         self.largest = 0;
+        self.connects.mark_unchanged();
         self.pull = Some((asked, Pull::open(&self.bus, consumer, self.next.clamp(1, self.spec.prefetch.max(1))).await?));
         Ok(())
     }

@@ -17,7 +17,7 @@ use tokio::time::Instant;
 
 use super::Bus;
 
-/// How long the server keeps a pull request open; bounds how long [`super::Consumer::stop`] takes.
+/// How long the server keeps a pull request open; so long [`super::Consumer::next`] may go on after the stop.
 const EXPIRES: Duration = Duration::from_secs(2);
 /// How much later the server's word that it has expired may come.
 const LATE: Duration = Duration::from_secs(5);

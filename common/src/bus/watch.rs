@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::{Bus, ConsumerSpec, inspect::ConsumerState};
-use crate::{gap, metrics::StageMetrics};
+use crate::{gap, health::Condition, metrics::StageMetrics};
 
 /// How often the state is read.
 const INTERVAL: Duration = Duration::from_secs(5);
@@ -55,22 +55,24 @@ impl LossWatch {
         Self { bus, spec, subject: subject.to_owned(), metrics, reported: 0, before: None }
     }
 
-    /// Looks what was lost while nobody read, and goes on looking in a task of its own until `stop`. To be awaited before the first message is read.
-    pub async fn begin(mut self, stop: CancellationToken) {
-        loop {
-            tokio::select! {
-                () = stop.cancelled() => return,
-                looked = self.look() => match looked {
-                    Ok(()) => break,
-                    Err(error) => tracing::warn!(%error, consumer = self.spec.durable, "waiting for NATS to tell the consumer's state"),
-                },
+    /// Looks what was lost while nobody read, and goes on looking in a task of its own until `stop`. To be awaited before the first message is read; `looked`
+    /// is met then.
+    pub async fn begin(mut self, looked: &Condition, stop: CancellationToken) {
+        let first_look = async {
+            while let Err(error) = self.look().await {
+                tracing::warn!(%error, consumer = self.spec.durable, "waiting for NATS to tell the consumer's state");
+                looked.unmet(format!("waiting for NATS to tell the state of the consumer {}: {error}", self.spec.durable));
+                tokio::time::sleep(RETRY).await;
             }
-            tokio::select! {
-                () = stop.cancelled() => return,
-                () = tokio::time::sleep(RETRY) => {}
-            }
+        };
+        let is_stopped = tokio::select! {
+            () = stop.cancelled() => true,
+            () = first_look => false,
+        };
+        looked.met();
+        if !is_stopped {
+            tokio::spawn(self.run(stop));
         }
-        tokio::spawn(self.run(stop));
     }
 
     async fn run(mut self, stop: CancellationToken) {

@@ -209,7 +209,7 @@ async fn what_a_limit_drops_is_counted_and_named_in_a_gap_marker() {
     publish(&bus, 1..200).await;
     let metrics = Metrics::new("").expect("metrics").receiver("sinks", "slow");
     let stop = CancellationToken::new();
-    LossWatch::new(bus.clone(), spec("slow"), "slow", metrics.clone()).begin(stop.clone()).await;
+    LossWatch::new(bus.clone(), spec("slow"), "slow", metrics.clone()).begin(&Health::default().condition("looked"), stop.clone()).await;
     wait::until("the loss to be noticed", BOUND, || async { metrics.lost.get() > 0 }).await.expect("noticed");
     let first =
         bus.stream_states().await.expect("states").into_iter().find(|state| state.name == "HERALD_RAW").expect("there").first_sequence;
@@ -243,7 +243,7 @@ async fn what_was_handed_out_and_never_done_is_lost_too_and_what_was_done_is_not
     wait::until("the acknowledgements to be there", BOUND, done).await.expect("there");
     let metrics = Metrics::new("").expect("metrics").receiver("sinks", "gone");
     let stop = CancellationToken::new();
-    LossWatch::new(bus.clone(), spec("gone"), "gone", metrics.clone()).begin(stop.clone()).await;
+    LossWatch::new(bus.clone(), spec("gone"), "gone", metrics.clone()).begin(&Health::default().condition("looked"), stop.clone()).await;
     assert_eq!(metrics.lost.get(), 0);
     publish(&bus, 10..200).await;
     wait::until("the loss to be noticed", BOUND, || async { metrics.lost.get() > 0 }).await.expect("noticed");
@@ -251,6 +251,27 @@ async fn what_was_handed_out_and_never_done_is_lost_too_and_what_was_done_is_not
     let gaps = gaps(&bus).await;
     assert_eq!((gaps.len(), gaps[0].from.as_str()), (1, "5"), "{gaps:?}");
     assert_eq!(metrics.lost.get(), gaps[0].to.parse::<u64>().expect("a sequence") - 4);
+    stop.cancel();
+}
+
+#[tokio::test]
+async fn who_cannot_look_what_was_lost_is_not_ready_and_says_why() {
+    skip_unless!(Tool::NatsServer);
+    let mut nats = NatsServer::start().await.expect("starts");
+    let bus = connect(&settings(nats.url())).await;
+    nats.kill();
+    let (health, stop) = (Health::default(), CancellationToken::new());
+    let metrics = Metrics::new("").expect("metrics").stage("test");
+    let begun = tokio::spawn({
+        let (looked, watch, stop) =
+            (health.condition("consumer"), LossWatch::new(bus.clone(), spec("away"), "away", metrics), stop.clone());
+        async move { watch.begin(&looked, stop).await }
+    });
+    let told = || async { health.unready().first().is_some_and(|reason| reason.contains("the state of the consumer away")) };
+    wait::until("the reason to be told", BOUND, told).await.expect("says for what it waits");
+    nats.start_again().expect("starts again");
+    wait::until("it to be ready", BOUND, || async { health.unready().is_empty() }).await.expect("ready");
+    begun.await.expect("no panic");
     stop.cancel();
 }
 

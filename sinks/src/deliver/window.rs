@@ -21,6 +21,8 @@ const WORTHWHILE: f64 = 1.2;
 const PLAIN: f64 = 1.6;
 /// How long a window is kept that could not be made better.
 const KEPT: Duration = Duration::from_secs(10);
+/// How many batches' time it is kept at least: looking whether half would do takes two or three, and costs up to half of what they deliver.
+const KEPT_BATCHES: u32 = 40;
 
 pub(super) struct Window {
     most: usize,
@@ -38,10 +40,10 @@ struct State {
 enum Search {
     /// What this window reaches.
     Begin,
-    /// Whether it is worthwhile beside what half of it reached; once it was, by little.
-    Up { half: f64, was_worthwhile: bool },
-    /// Whether twice as much, which reached so much, is worthwhile beside it.
-    Down { double: f64 },
+    /// Whether it is worthwhile beside a smaller one, which reached this rate; once it was, by little.
+    Up { from: usize, rate: f64, was_worthwhile: bool },
+    /// Whether a larger one, which reached this rate, is worthwhile beside it.
+    Down { from: usize, rate: f64 },
     /// Nothing before this.
     Kept { until: Instant },
 }
@@ -90,25 +92,28 @@ impl Window {
         // Little's law. Where less than half of the window was used, it is not what held back.
         let rate = (size * round.done) as f64 / round.took.as_secs_f64();
         let was_used = 2 * round.in_flight >= round.done * size;
+        let keep = KEPT.max(round.took.div_f64(round.done as f64) * KEPT_BATCHES);
         state.round = None;
         if was_used {
-            (state.size, state.search) = self.next(size, state.search, rate, now);
+            (state.size, state.search) = self.next(size, state.search, rate, now, keep);
         }
     }
 
     /// What is tried after a round in which a window reached this rate.
-    fn next(&self, size: usize, search: Search, rate: f64, now: Instant) -> (usize, Search) {
+    fn next(&self, size: usize, search: Search, rate: f64, now: Instant, keep: Duration) -> (usize, Search) {
         let (half, double) = (self.within(size / 2), self.within(size * 2));
-        let kept = Search::Kept { until: now + KEPT };
-        let up = if double > size { (double, Search::Up { half: rate, was_worthwhile: false }) } else { (size, kept) };
-        let down = if half < size { (half, Search::Down { double: rate }) } else { (size, kept) };
+        let kept = Search::Kept { until: now + keep };
+        let up = if double > size { (double, Search::Up { from: size, rate, was_worthwhile: false }) } else { (size, kept) };
+        let down = if half < size { (half, Search::Down { from: size, rate }) } else { (size, kept) };
         match search {
             Search::Begin => up,
-            Search::Up { half: before, .. } if rate < before * WORTHWHILE => (half, kept),
-            Search::Up { half, was_worthwhile: false } if rate < half * PLAIN => (size, Search::Up { half, was_worthwhile: true }),
+            Search::Up { from, rate: before, .. } if rate < before * WORTHWHILE => (from, kept),
+            Search::Up { from, rate: before, was_worthwhile: false } if rate < before * PLAIN => {
+                (size, Search::Up { from, rate: before, was_worthwhile: true })
+            }
             Search::Up { .. } => up,
-            Search::Down { double: before } if before < rate * WORTHWHILE => down,
-            Search::Down { .. } => (double, Search::Begin),
+            Search::Down { rate: before, .. } if before < rate * WORTHWHILE => down,
+            Search::Down { from, .. } => (from, Search::Begin),
             Search::Kept { until } if now < until => (size, search),
             Search::Kept { .. } if half < size => down,
             Search::Kept { .. } => up,
@@ -173,14 +178,26 @@ mod tests {
         let (window, mut now) = (Window::new(400), Instant::now());
         assert_eq!(after(&window, &mut now, 4, 50.0, usize::MAX), 400);
         assert_eq!(after(&window, &mut now, 15, 0.2, 10), 12, "half of it, 6, is less than it takes");
-        assert_eq!(after(&window, &mut now, 30, 50.0, usize::MAX), 400);
+        assert!(after(&window, &mut now, 30, 50.0, usize::MAX) > 320);
+    }
+
+    #[test]
+    fn whatever_is_the_most_nearly_as_many_are_used_nearly_always() {
+        for (most, takes) in [(9, 50.0), (17, 50.0), (45, 50.0), (130, 50.0), (400, 50.0), (45, 3_000.0), (400, 1_000.0)] {
+            let (window, mut now) = (Window::new(most), Instant::now());
+            // Looking takes one or two batches' time, the beginning several.
+            after(&window, &mut now, 60, takes, usize::MAX);
+            let seconds = 200;
+            let used: usize = (0..seconds).map(|_| after(&window, &mut now, 1, takes, usize::MAX)).sum();
+            assert!(used as f64 >= 0.8 * f64::from(seconds) * most as f64, "{most} of {takes} ms: {used} in {seconds} s");
+        }
     }
 
     #[test]
     fn a_small_gain_has_to_show_twice() {
         let (window, now) = (Window::new(400), Instant::now());
-        let tried = |search, rate| window.next(8, search, rate, now);
-        let up = |was_worthwhile| Search::Up { half: 100.0, was_worthwhile };
+        let tried = |search, rate| window.next(8, search, rate, now, KEPT);
+        let up = |was_worthwhile| Search::Up { from: 4, rate: 100.0, was_worthwhile };
         assert!(matches!(tried(up(false), 119.0), (4, Search::Kept { .. })));
         assert!(matches!(tried(up(false), 130.0), (8, Search::Up { was_worthwhile: true, .. })));
         assert!(matches!(tried(up(true), 119.0), (4, Search::Kept { .. })));
