@@ -139,7 +139,7 @@ impl Watcher {
             pulse.beat();
             tokio::select! {
                 () = context.stop.cancelled() => {}
-                _ = leading.changed() => {}
+                Ok(()) = leading.changed() => {}
                 () = tokio::time::sleep(Duration::from_secs(10)) => {}
             }
         }

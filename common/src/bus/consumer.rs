@@ -178,7 +178,7 @@ impl Puller {
         while !self.bus.is_connected() {
             tokio::select! {
                 () = self.stop.cancelled() => return,
-                _ = self.connects.changed() => {}
+                Ok(()) = self.connects.changed() => {}
                 () = tokio::time::sleep(LOOK_AGAIN) => {}
             }
         }
