@@ -88,15 +88,17 @@ $(CARGO_DENY):
 	@echo "building cargo-deny (about five minutes, once)"
 	cargo install cargo-deny --version 0.20.2 --locked --quiet --root "$(HERALD_TOOLS)/cargo-deny-0.20.2"
 
-.PHONY: bench
-bench: tools ## Measures speed, latency, memory, beside HERALD_PEER=<other exporter> (ARGS=throughput: only that; ARGS=--help)
+# One build for both: with other features, the second of the two would build everything anew.
+.PHONY: measured
+measured: tools
 	cargo build --release --locked --bins --example counting
+
+.PHONY: bench
+bench: measured ## Measures speed, latency, memory, beside HERALD_PEER=<other exporter> (ARGS=throughput: only that; ARGS=--help)
 	"$(CARGO_TARGET_DIR)/release/herald-bench" --json "$(CARGO_TARGET_DIR)/bench.json" $(ARGS)
 
-# Built as the bench is: with other features, the second of the two would build everything anew.
 .PHONY: chaos
-chaos: tools ## Breaks everything around Herald for ten minutes and accounts for every event: SEED=, SECONDS=
-	cargo build --release --locked --bins --example counting
+chaos: measured ## Breaks everything around Herald for ten minutes and accounts for every event: SEED=, SECONDS=
 	"$(CARGO_TARGET_DIR)/release/herald-chaos" $(if $(SEED),--seed $(SEED)) $(if $(SECONDS),--seconds $(SECONDS)) $(ARGS)
 
 # Timeouts are hangs, and findings like panics. Without a sanitizer the pinned compiler will do: there is no unsafe code to look into.

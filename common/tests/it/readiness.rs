@@ -1,7 +1,5 @@
 //! A process is ready when its stages have started, not merely because nothing was found that keeps it from being so.
 
-use std::time::Duration;
-
 use clap::{Args as _, Command, FromArgMatches as _};
 use herald_common::{
     CancellationToken,
@@ -15,7 +13,11 @@ use tokio::sync::oneshot;
 use crate::bus::{BOUND, settings};
 
 /// A stage that starts when it is told to.
-struct Slow(oneshot::Receiver<()>);
+struct Slow {
+    /// Told that it runs.
+    runs: oneshot::Sender<()>,
+    start: oneshot::Receiver<()>,
+}
 
 impl Stage for Slow {
     const NAME: &'static str = "slow";
@@ -27,7 +29,8 @@ impl Stage for Slow {
     }
 
     async fn run(self, context: Context) -> anyhow::Result<()> {
-        self.0.await?;
+        let _ = self.runs.send(());
+        self.start.await?;
         context.started.met();
         context.stop.cancelled().await;
         Ok(())
@@ -47,11 +50,11 @@ async fn a_process_is_not_ready_before_its_stages_have_started() {
     assert_eq!(process.health.unready(), not_started, "before NATS is connected to");
     let context = process.context::<Slow>(None).await.expect("connects");
     assert_eq!(process.health.unready(), not_started, "NATS is there, the stage is not");
-    let (start, started) = oneshot::channel();
-    let running = tokio::spawn(stage::run(Slow(started), context));
-    tokio::time::sleep(Duration::from_millis(50)).await;
+    let ((runs, begun), (go, start)) = (oneshot::channel(), oneshot::channel());
+    let running = tokio::spawn(stage::run(Slow { runs, start }, context));
+    begun.await.expect("it runs");
     assert_eq!(process.health.unready(), not_started);
-    start.send(()).expect("the stage waits");
+    go.send(()).expect("the stage waits");
     wait::until("the process to be ready", BOUND, || async { process.health.unready().is_empty() }).await.expect("ready");
     process.stop.cancel();
     running.await.expect("no panic").expect("ends well");

@@ -5,7 +5,7 @@ use herald_testkit::{
     receiver::{Answer, Received, Reply, Rule},
     servers::{aws::KEY_ID, moto::REGION},
     skip_unless,
-    stage::{Stage, StageOptions},
+    stage::StageOptions,
     tools::Tool,
 };
 use jiff::{SignedDuration, Timestamp};
@@ -44,21 +44,17 @@ fn aws(request: &Received) -> Reply {
 async fn delivered(environment: impl FnOnce(&Fake) -> Vec<(&'static str, String)>) -> Vec<Received> {
     let fake = Fake::start().await;
     fake.receiver.rule(Rule::new(Answer::By(aws)));
-    std::fs::write(fake.folder.path().join("token"), TOKEN).expect("written");
+    std::fs::write(token_file(&fake), TOKEN).expect("written");
     let receivers =
         format!("receivers:\n- name: r\n  opscenter: {{endpoint: \"{}\", title: t, description: d, source: s}}\n", fake.receiver.url());
     let fixture = Fixture::prepare(&receivers).await;
     let conf = fake.folder.path().join("config.yaml");
     std::fs::write(&conf, &receivers).expect("written");
-    let mut options = StageOptions::new("herald-sinks").conf(&conf).nats(&fixture.nats.url());
+    let options = StageOptions::new("herald-sinks").conf(&conf).nats(&fixture.nats.url());
     // No profile of whoever runs this.
-    for (name, value) in [("HOME", fake.folder.path().display().to_string()), ("AWS_REGION", REGION.to_owned())] {
-        options = options.env(name, value);
-    }
-    for (name, value) in environment(&fake) {
-        options = options.env(name, value);
-    }
-    let sinks: Stage = options.start().expect("starts");
+    let options = options.env("HOME", fake.folder.path()).env("AWS_REGION", REGION);
+    let options = environment(&fake).into_iter().fold(options, |options, (name, value)| options.env(name, value));
+    let sinks = options.start().expect("starts");
     fixture.publish("r", &["a"]).await;
     fixture.settled("r").await;
     drop(sinks);
